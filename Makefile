@@ -1,0 +1,82 @@
+# Every task of the project. CI runs these targets and nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+SERVE := .venv/bin
+DEV := .venv-dev/bin
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
+PROTO := $(wildcard proto/echoplane/v1/*.proto) proto/build_stubs.py
+
+.PHONY: help
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- environments: .venv serves (no torch), .venv-dev develops -------------------------------------------------
+
+.venv/installed: pyproject.toml requirements.lock $(PROTO)
+	@echo "Setting up .venv (serving, no torch; about a minute) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Python 3.11 is needed; set PYTHON=")'
+	@$(PYTHON) -m venv .venv
+	@$(SERVE)/python $(PIP_INSTALL) --editable '.[cpu]'
+	@touch $@
+
+.venv-dev/installed: pyproject.toml requirements.lock $(PROTO)
+	@echo "Setting up .venv-dev (training and development with torch; a few minutes, about 7 GB) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Python 3.11 is needed; set PYTHON=")'
+	@$(PYTHON) -m venv .venv-dev
+	@$(DEV)/python $(PIP_INSTALL) --editable '.[cpu,training,dev]'
+	@touch $@
+
+.PHONY: setup
+setup: .venv/installed .venv-dev/installed ## install everything for development
+
+# ---- use ----------------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: .venv/installed ## one cine after another through the whole service; pictures in out/demo
+	@$(SERVE)/python -m deploy.demo
+
+.PHONY: serve
+serve: .venv/installed ## the gateway in the foreground: gRPC 50051, metrics 9464
+	@exec $(SERVE)/echoplane serve
+
+# ---- develop ------------------------------------------------------------------------------------------------------
+
+.PHONY: fmt
+fmt: .venv-dev/installed ## rewrite to style
+	@$(DEV)/ruff format
+	@$(DEV)/ruff check --fix
+	@$(DEV)/buf format --write proto
+
+.PHONY: check
+check: .venv-dev/installed ## format, lint, types, import contracts, proto, unit tests
+	@$(DEV)/ruff format --check
+	@$(DEV)/ruff check
+	@$(DEV)/mypy
+	@$(DEV)/lint-imports --no-logo
+	@$(DEV)/buf lint proto
+	@$(DEV)/buf format --exit-code --diff proto
+	@$(DEV)/hadolint --config .hadolint.yaml Dockerfile
+	@$(MAKE) --no-print-directory test-unit
+
+.PHONY: test-unit
+test-unit: .venv-dev/installed ## the fast tests
+	@$(DEV)/pytest tests/unit --numprocesses 2
+
+.PHONY: test
+test: .venv/installed .venv-dev/installed triton ## every test that CI runs, a real Triton server included
+	@$(DEV)/pytest
+
+.PHONY: bench
+bench: .venv-dev/installed ## ratios against named baselines, measured in one run
+	@$(DEV)/python -m tests.bench.predict_view
+
+.PHONY: lock
+lock: .venv-dev/installed ## resolve requirements.lock again
+	@$(DEV)/python deploy/lock.py
+
+.PHONY: clean
+clean: ## remove environments, caches and outputs
+	@rm -rf .venv .venv-dev .cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache out runs

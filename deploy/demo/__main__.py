@@ -1,0 +1,97 @@
+"""Runs the main job on a few cines and shows what was expected beside what was answered: `make demo`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from deploy.demo.cines import DemoCine, write_cines
+from deploy.demo.gateway import running_gateway
+from services.cine.cine import UInt8Array
+from services.cine.intake import IntakeOptions
+from services.client import Client
+from services.pictures import save_picture
+from services.predict import Answer, AskServer, draw
+from services.runtime.sandbox import Sandbox
+
+OUT = Path("out/demo")
+_SHEET_COLUMNS = 2
+
+
+def main() -> int:
+    """Run the demonstration; 0 when every answer is the expected one."""
+    console = Console()
+    console.print("[bold]Echoplane[/bold] names the view of echocardiogram cine loops. Not a medical device.")
+    cines = write_cines(OUT / "cines")
+    with running_gateway(OUT / "gateway.log") as gateway:
+        console.print(f"The gateway serves gRPC on {gateway.address}; {len(cines)} cines go to it one by one.")
+        answers, pictures = asyncio.run(_ask_all(gateway.address, cines))
+    console.print(_table(cines, answers))
+    save_picture(_sheet(pictures), str(OUT / "answers.png"))
+    wrong = sum(not cine.is_met_by(answer) for cine, answer in zip(cines, answers, strict=True))
+    console.print(
+        f"Pictures: {OUT}/answers.png and one a cine beside it. Weights: trained on {_trained_on(answers)} data."
+    )
+    console.print(
+        f"[red]{wrong} answers differ from what was expected.[/red]" if wrong else "Every answer as expected."
+    )
+    return 1 if wrong else 0
+
+
+async def _ask_all(address: str, cines: list[DemoCine]) -> tuple[list[Answer], list[UInt8Array]]:
+    answers, pictures = [], []
+    async with Client(address) as client:
+        with Sandbox() as sandbox:
+            for cine in track(cines, "Asking", transient=True, disable=not sys.stderr.isatty()):
+                data = cine.path.read_bytes()
+                answer = await AskServer(client).ask(cine.path, data, IntakeOptions())
+                answers.append(answer)
+                if answer.response is not None and answer.response.frames:
+                    picture = draw(answer, sandbox.take_in(data, IntakeOptions()))
+                    save_picture(picture, str(OUT / f"{cine.path.name}.png"))
+                    pictures.append(picture)
+    return answers, pictures
+
+
+def _table(cines: list[DemoCine], answers: list[Answer]) -> Table:
+    table = Table("cine", "expected", "answered", "confidence", "", "why", title="One cine in, one view out")
+    for cine, answer in zip(cines, answers, strict=True):
+        response = answer.response
+        confidence = f"{response.confidence:.0%}" if response is not None and response.probabilities else "-"
+        mark = "[green]ok[/green]" if cine.is_met_by(answer) else "[red]DIFFERS[/red]"
+        table.add_row(
+            f"{cine.path.name}\n[dim]{cine.origin}[/dim]",
+            f"{cine.verdict} {cine.reason}".strip() + f"\n{cine.view}",
+            f"{answer.verdict} {' '.join(answer.codes)}".strip() + f"\n{answer.view}",
+            confidence,
+            mark,
+            answer.why,
+        )
+    return table
+
+
+def _trained_on(answers: list[Answer]) -> str:
+    return next(answer.response.model.trained_on for answer in answers if answer.response is not None)
+
+
+def _sheet(pictures: list[UInt8Array]) -> UInt8Array:
+    """Lay the pictures out in columns, black where one is missing."""
+    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
+    tiles = [
+        cv2.copyMakeBorder(p, 0, height - p.shape[0] + 6, 0, width - p.shape[1] + 6, cv2.BORDER_CONSTANT)
+        for p in pictures
+    ]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % _SHEET_COLUMNS)
+    rows = [np.hstack(tiles[start : start + _SHEET_COLUMNS]) for start in range(0, len(tiles), _SHEET_COLUMNS)]
+    return np.vstack(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

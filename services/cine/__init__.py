@@ -1,0 +1,1 @@
+"""What a cine loop is, and how it becomes model input. Imports nothing else of ours."""

@@ -1,0 +1,151 @@
+"""Every error Echoplane raises on purpose, in one tree.
+
+EchoplaneError
+├── InputError            the caller can fix it
+│   ├── CineUnreadableError   the bytes are damaged or are not what they claim
+│   ├── CineUnsupportedError  the bytes are sound, Echoplane does not read that kind
+│   ├── LimitExceededError    larger, longer or slower than a named limit
+│   └── RequestInvalidError   the request itself is malformed
+├── CapacityError         the queue is full; try again later
+├── ReaderUnavailableError  the process that reads cines is restarting
+├── DeadlineError         the caller took too long to send
+├── ModelError            the model cannot answer
+│   ├── ModelUnavailableError
+│   ├── ModelTimeoutError
+│   └── ModelContractError    its tensors or its preprocessing are not what this code was built for
+└── ConfigError           the process refuses to start (exit code 2)
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """The closed set of reasons: the `reason` of google.rpc.ErrorInfo and the label of metrics."""
+
+    EMPTY = "EMPTY"
+    FORMAT_UNKNOWN = "FORMAT_UNKNOWN"
+    FORMAT_MISMATCH = "FORMAT_MISMATCH"
+    HEADER_DAMAGED = "HEADER_DAMAGED"
+    PIXELS_DAMAGED = "PIXELS_DAMAGED"
+    PIXELS_MISSING = "PIXELS_MISSING"
+    DECODER_CRASHED = "DECODER_CRASHED"
+    CODEC_UNSUPPORTED = "CODEC_UNSUPPORTED"
+    PIXELS_UNSUPPORTED = "PIXELS_UNSUPPORTED"
+    LIMIT_BYTES = "LIMIT_BYTES"
+    LIMIT_FRAMES = "LIMIT_FRAMES"
+    LIMIT_FRAME_SIZE = "LIMIT_FRAME_SIZE"
+    LIMIT_PIXELS = "LIMIT_PIXELS"
+    LIMIT_TIME = "LIMIT_TIME"
+    LIMIT_MEMORY = "LIMIT_MEMORY"
+    REQUEST_MALFORMED = "REQUEST_MALFORMED"
+    QUEUE_FULL = "QUEUE_FULL"
+    READER_UNAVAILABLE = "READER_UNAVAILABLE"
+    DEADLINE = "DEADLINE"
+    MODEL_UNAVAILABLE = "MODEL_UNAVAILABLE"
+    MODEL_TIMEOUT = "MODEL_TIMEOUT"
+    MODEL_CONTRACT = "MODEL_CONTRACT"
+    CONFIG = "CONFIG"
+
+
+class EchoplaneError(Exception):
+    """An error with a closed reason and a message that says what was found, what was expected and what to do.
+
+    Args:
+        reason: which of the closed set.
+        found: what was seen; never patient data, never text taken from the input.
+        expected: what would have been right.
+        advice: what the reader can do about it.
+    """
+
+    retryable = False
+
+    def __init__(self, reason: Reason, *, found: str, expected: str, advice: str) -> None:
+        self.reason, self.found, self.expected, self.advice = reason, found, expected, advice
+        super().__init__(f"Found {found}; expected {expected}. {advice}")
+
+
+class InputError(EchoplaneError):
+    """The caller can fix it."""
+
+
+class CineUnreadableError(InputError):
+    """The bytes are damaged, or are not what they claim to be."""
+
+
+class CineUnsupportedError(InputError):
+    """The bytes are sound, but Echoplane does not read that kind."""
+
+
+class LimitExceededError(InputError):
+    """The cine is larger, longer or slower to read than a named limit."""
+
+
+class RequestInvalidError(InputError):
+    """The request is malformed."""
+
+
+class CapacityError(EchoplaneError):
+    """The queue is full.
+
+    Args:
+        retry_after_s: when trying again makes sense, s.
+    """
+
+    retryable = True
+
+    def __init__(self, *, found: str, expected: str, advice: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(Reason.QUEUE_FULL, found=found, expected=expected, advice=advice)
+        self.retry_after_s = retry_after_s
+
+
+class ReaderUnavailableError(EchoplaneError):
+    """The process that reads cines is gone and being started again."""
+
+    retryable = True
+
+    def __init__(self) -> None:
+        found, expected = "the reading process gone", "it running"
+        super().__init__(Reason.READER_UNAVAILABLE, found=found, expected=expected, advice="Try again in a second.")
+
+
+class DeadlineError(EchoplaneError):
+    """The request did not arrive in time."""
+
+    def __init__(self, *, found: str, expected: str, advice: str) -> None:
+        super().__init__(Reason.DEADLINE, found=found, expected=expected, advice=advice)
+
+
+class ModelError(EchoplaneError):
+    """The model cannot answer."""
+
+
+class ModelUnavailableError(ModelError):
+    """The model or its server is not there (yet)."""
+
+    retryable = True
+
+    def __init__(self, *, found: str, expected: str, advice: str) -> None:
+        super().__init__(Reason.MODEL_UNAVAILABLE, found=found, expected=expected, advice=advice)
+
+
+class ModelTimeoutError(ModelError):
+    """The model did not answer within its deadline."""
+
+    def __init__(self, *, found: str, expected: str, advice: str) -> None:
+        super().__init__(Reason.MODEL_TIMEOUT, found=found, expected=expected, advice=advice)
+
+
+class ModelContractError(ModelError):
+    """The model's tensors or its preprocessing are not what this code was built for."""
+
+    def __init__(self, *, found: str, expected: str, advice: str) -> None:
+        super().__init__(Reason.MODEL_CONTRACT, found=found, expected=expected, advice=advice)
+
+
+class ConfigError(EchoplaneError):
+    """A setting is wrong; the process refuses to start."""
+
+    def __init__(self, *, found: str, expected: str, advice: str) -> None:
+        super().__init__(Reason.CONFIG, found=found, expected=expected, advice=advice)

@@ -1,0 +1,157 @@
+"""The way of one cine, from bytes to model input. This is what runs inside the sandbox."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from services.cine.budget import ReadLimits
+from services.cine.cine import Cine, CineFormat, FloatArray, IntArray, TimesArray, UInt8Array
+from services.cine.preprocessing import MODEL_SIDE_PX, preprocess_cine
+from services.cine.reading import read_cine
+from services.cine.sector import Sector, find_sector
+from services.cine.selection import Selection, select_frames
+from services.cine.validation import NO_SECTOR, NOT_ULTRASOUND, Finding, Severity, validate
+
+THUMBNAIL_SIDE_PX = 64
+"""All frames are seen at this size or a little above: enough to find the sector and to tell frames apart."""
+
+_COLOUR_SIDE_PX = 128
+_COLOUR_FRAMES = 3
+
+DEFAULT_MAX_FRAMES = 8
+"""Frames the model sees of one cine unless asked otherwise."""
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class IntakeOptions:
+    """What the caller wants of one cine.
+
+    Attributes:
+        claimed_format: the format the caller names; None tells it from the bytes.
+        selection: how frames are chosen.
+        max_frames: how many the model sees.
+        limits: what the cine may cost.
+    """
+
+    claimed_format: CineFormat | None = None
+    selection: Selection = Selection.DISSIMILAR
+    max_frames: int = DEFAULT_MAX_FRAMES
+    limits: ReadLimits = field(default_factory=ReadLimits)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """A cine that was read, judged and, where it shows B-mode, made ready for a model.
+
+    Attributes:
+        rows, columns, frame_count: of the source.
+        findings: what validation saw.
+        outline_px: the sector's outline in the source (column, row), [K, 2]; empty where there is none.
+        frame_indices: the chosen frames, [N]; empty where no model should run.
+        frame_times_ms: their times, [N], ms.
+        model_input: [N, 1, 112, 112] float32 in [-1, 1].
+        timings_ms: wall-clock time of read, validate, select and preprocess, ms.
+    """
+
+    rows: int
+    columns: int
+    frame_count: int
+    findings: tuple[Finding, ...]
+    outline_px: FloatArray
+    frame_indices: IntArray
+    frame_times_ms: TimesArray
+    model_input: FloatArray
+    timings_ms: dict[str, float]
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether nothing was found that rejects the cine."""
+        return all(finding.severity is not Severity.REJECT for finding in self.findings)
+
+
+def take_in(data: bytes | memoryview, options: IntakeOptions) -> Intake:
+    """Read, validate, select and preprocess one cine.
+
+    Args:
+        data: the whole file.
+        options: what is wanted of it.
+
+    Returns:
+        The cine's findings and model input; no patient attribute, no file name.
+
+    Raises:
+        CineUnreadableError, CineUnsupportedError, LimitExceededError: as `read_cine`.
+    """
+    stopwatch = _Stopwatch()
+    cine = stopwatch.time("read", lambda: read_cine(data, options.limits, options.claimed_format))
+    if not cine.is_ultrasound:
+        return _without_model(cine, NOT_ULTRASOUND, stopwatch)
+    thumbnails = stopwatch.time("read", lambda: _thumbnails(cine))
+    sector = stopwatch.time("validate", lambda: find_sector(thumbnails, cine.rows, cine.columns, cine.tissue_region))
+    if sector is None:
+        return _without_model(cine, NO_SECTOR, stopwatch)
+    findings = stopwatch.time("validate", lambda: validate(cine, thumbnails, sector, _colour_frames(cine)))
+    indices = stopwatch.time("select", lambda: _select(thumbnails, sector, options, data))
+    model_input = stopwatch.time("preprocess", lambda: preprocess_cine(cine, sector, indices))
+    return Intake(
+        rows=cine.rows,
+        columns=cine.columns,
+        frame_count=cine.frame_count,
+        findings=findings,
+        outline_px=sector.outline_px,
+        frame_indices=indices,
+        frame_times_ms=cine.frame_times_ms[indices],
+        model_input=model_input,
+        timings_ms=stopwatch.spent_ms,
+    )
+
+
+class _Stopwatch:
+    def __init__(self) -> None:
+        self.spent_ms = dict.fromkeys(("read", "validate", "select", "preprocess"), 0.0)
+
+    def time(self, stage: str, work: Callable[[], _Result]) -> _Result:
+        start = time.perf_counter()
+        result = work()
+        self.spent_ms[stage] += (time.perf_counter() - start) * 1000.0
+        return result
+
+
+def _thumbnails(cine: Cine) -> UInt8Array:
+    reduction = cine.reduction_for(min(cine.rows, cine.columns), THUMBNAIL_SIDE_PX)
+    return cine.grey_frames(range(cine.frame_count), reduction)
+
+
+def _colour_frames(cine: Cine) -> UInt8Array:
+    reduction = cine.reduction_for(min(cine.rows, cine.columns), _COLOUR_SIDE_PX)
+    indices = sorted({cine.frame_count * k // _COLOUR_FRAMES for k in range(_COLOUR_FRAMES)})
+    return np.stack([cine.store.colour(index, reduction) for index in indices])
+
+
+def _select(thumbnails: UInt8Array, sector: Sector, options: IntakeOptions, data: bytes | memoryview) -> IntArray:
+    reduction = -(-sector.rows // thumbnails.shape[1])
+    masked = thumbnails * sector.mask(reduction).astype(np.uint8)
+    seed = zlib.crc32(data) if options.selection is Selection.RANDOM else 0  # the same cine, the same draw
+    return select_frames(masked, options.selection, options.max_frames, seed)
+
+
+def _without_model(cine: Cine, finding: Finding, stopwatch: _Stopwatch) -> Intake:
+    return Intake(
+        rows=cine.rows,
+        columns=cine.columns,
+        frame_count=cine.frame_count,
+        findings=(finding,),
+        outline_px=np.empty((0, 2), np.float32),
+        frame_indices=np.empty(0, np.int64),
+        frame_times_ms=np.empty(0),
+        model_input=np.empty((0, 1, MODEL_SIDE_PX, MODEL_SIDE_PX), np.float32),
+        timings_ms=stopwatch.spent_ms,
+    )

@@ -1,0 +1,75 @@
+"""The one door through which bytes become a cine. Untrusted bytes go through it inside the sandbox only."""
+
+from __future__ import annotations
+
+from services.cine.budget import ReadLimits
+from services.cine.cine import Cine, CineFormat
+from services.cine.dicom import read_dicom
+from services.cine.errors import CineUnreadableError, Reason
+from services.cine.video import read_video
+
+_DICOM_PREAMBLE_BYTES = 128
+_KNOWN = "DICOM, AVI, MP4, GIF or PNG"
+
+
+def read_cine(data: bytes | memoryview, limits: ReadLimits, claimed: CineFormat | None = None) -> Cine:
+    """Open a cine from the bytes of a file.
+
+    Args:
+        data: the whole file.
+        limits: what the cine may cost.
+        claimed: the format the caller names; None tells it from the first bytes.
+
+    Returns:
+        The cine, its frames not yet decoded (sequential video codecs: decoded to grey).
+
+    Raises:
+        CineUnreadableError: empty, damaged, of no known format, or not of the claimed one.
+        CineUnsupportedError: a sound file of a kind that is not read.
+        LimitExceededError: over a limit.
+    """
+    limits.check_bytes(len(data))
+    if not len(data):
+        raise CineUnreadableError(
+            Reason.EMPTY, found="an empty file", expected="the bytes of a cine", advice="Send the file again."
+        )
+    found = detect_format(data)
+    if found is None:
+        raise CineUnreadableError(
+            Reason.FORMAT_UNKNOWN,
+            found="bytes of no known format",
+            expected=_KNOWN,
+            advice="Export the cine as DICOM or AVI and send it again.",
+        )
+    if claimed is not None and claimed is not found:
+        raise CineUnreadableError(
+            Reason.FORMAT_MISMATCH,
+            found=f"a {found} file",
+            expected=f"{claimed}, as the request says",
+            advice="Leave the format out, or name the right one.",
+        )
+    return read_dicom(data, limits) if found is CineFormat.DICOM else read_video(data, found, limits)
+
+
+def detect_format(data: bytes | memoryview) -> CineFormat | None:
+    """Tell the format from the first bytes, or None where no known magic number is there.
+
+    A file name is never believed. DICOM without the preamble of PS3.10 section 7.1 counts when it starts with a
+    group 0002 or 0008 element.
+    """
+    head = bytes(data[: _DICOM_PREAMBLE_BYTES + 4])
+    if head[_DICOM_PREAMBLE_BYTES:] == b"DICM" or head[:4] in (
+        b"\x02\x00\x00\x00",
+        b"\x08\x00\x05\x00",
+        b"\x08\x00\x08\x00",
+    ):
+        return CineFormat.DICOM
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return CineFormat.AVI
+    if head[4:8] in (b"ftyp", b"moov", b"mdat"):
+        return CineFormat.MP4
+    if head[:6] in (b"GIF87a", b"GIF89a"):
+        return CineFormat.GIF
+    if head[:8] == b"\x89PNG\r\n\x1a\n":
+        return CineFormat.PNG
+    return None

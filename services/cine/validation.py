@@ -1,0 +1,122 @@
+"""What is wrong with a cine, in words that a sonographer can act on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from services.cine.cine import BoolArray, Cine, UInt8Array
+from services.cine.sector import Sector
+
+COLOUR_CHROMA = 70
+"""Largest minus smallest of R, G and B above which a pixel is coloured; tinted grey maps stay below."""
+
+COLOUR_AREA_FRACTION = 0.004
+"""A colour Doppler box colours at least this share of the sector."""
+
+STILL_MOTION_GREY = 0.5
+"""Mean temporal standard deviation inside the sector, grey levels, under which nothing moves."""
+
+LEAST_FRAMES = 8
+LEAST_DURATION_MS = 400.0
+"""Half a beat at 75 beats a minute: less shows neither a valve opening nor a wall moving."""
+
+
+class FindingCode(StrEnum):
+    """What validation can see."""
+
+    COLOUR_DOPPLER = "COLOUR_DOPPLER"
+    STILL = "STILL"
+    TOO_SHORT = "TOO_SHORT"
+    NO_SECTOR = "NO_SECTOR"
+    NOT_ULTRASOUND = "NOT_ULTRASOUND"
+
+
+class Severity(StrEnum):
+    """Whether a finding rejects the cine."""
+
+    WARNING = "WARNING"
+    REJECT = "REJECT"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that validation saw.
+
+    Attributes:
+        code: which.
+        message: what was found, what was expected, what to do.
+        severity: whether it rejects the cine.
+    """
+
+    code: FindingCode
+    message: str
+    severity: Severity = Severity.REJECT
+
+
+NOT_ULTRASOUND = Finding(
+    FindingCode.NOT_ULTRASOUND, "The file says that it is not ultrasound. Send an echocardiogram cine loop."
+)
+NO_SECTOR = Finding(
+    FindingCode.NO_SECTOR,
+    "No ultrasound sector was found. Send a B-mode cine whose sector fills a twelfth of the image or more.",
+)
+
+
+def validate(cine: Cine, thumbnails: UInt8Array, sector: Sector, colour_frames: UInt8Array) -> tuple[Finding, ...]:
+    """Look for what makes a B-mode cine unusable.
+
+    Args:
+        cine: for its times.
+        thumbnails: all frames, grey and reduced, [T, h, w].
+        sector: where its echo is.
+        colour_frames: some frames in colour, reduced, [N, h', w', 3].
+
+    Returns:
+        What was found; empty for a usable cine.
+    """
+    reduction = -(-cine.rows // thumbnails.shape[1])
+    colour_reduction = -(-cine.rows // colour_frames.shape[1])
+    found = (
+        find_colour(colour_frames, sector.mask(colour_reduction)),
+        find_still(thumbnails, sector.mask(reduction)),
+        find_too_short(cine),
+    )
+    return tuple(finding for finding in found if finding is not None)
+
+
+def find_colour(frames: UInt8Array, inside: BoolArray) -> Finding | None:
+    """Look for a colour Doppler box: coloured pixels inside the sector, [N, h, w, 3] and [h, w]."""
+    chroma = frames.max(axis=-1) - frames.min(axis=-1)
+    coloured = (chroma[:, inside] > COLOUR_CHROMA).mean(axis=1).max()
+    if coloured < COLOUR_AREA_FRACTION:
+        return None
+    message = f"Colour Doppler covers {coloured:.1%} of the sector. Send the same view without colour."
+    return Finding(FindingCode.COLOUR_DOPPLER, message)
+
+
+def find_still(thumbnails: UInt8Array, inside: BoolArray) -> Finding | None:
+    """Look for a still: one frame, or frames that do not move, [T, h, w] and [h, w]."""
+    if len(thumbnails) == 1:
+        return Finding(FindingCode.STILL, "The file holds one frame. Send a cine loop of at least one heart beat.")
+    motion = float(thumbnails[:, inside].astype(np.float32).std(axis=0).mean())
+    if motion >= STILL_MOTION_GREY:
+        return None
+    return Finding(FindingCode.STILL, "The frames do not move. Send a cine loop, not a frozen image.")
+
+
+def find_too_short(cine: Cine) -> Finding | None:
+    """Look for a cine too short to see the heart move; a single frame is a still instead."""
+    if cine.frame_count == 1:
+        return None
+    step_ms = float(np.diff(cine.frame_times_ms).mean())
+    duration_ms = float(cine.frame_times_ms[-1]) + step_ms
+    if cine.frame_count >= LEAST_FRAMES and duration_ms >= LEAST_DURATION_MS:
+        return None
+    message = (
+        f"{cine.frame_count} frames in {duration_ms:.0f} ms are too short: at least {LEAST_FRAMES} frames and "
+        f"{LEAST_DURATION_MS:.0f} ms are needed. Send a whole heart beat."
+    )
+    return Finding(FindingCode.TOO_SHORT, message)

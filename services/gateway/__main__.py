@@ -1,0 +1,32 @@
+"""Starts the gateway: `python -m services.gateway`, settings from the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import structlog
+
+from services.cine.errors import ConfigError, EchoplaneError
+from services.gateway.server import serve
+from services.gateway.settings import GatewaySettings
+from services.runtime.logs import configure_logs
+
+
+def main() -> int:
+    """Run the gateway; 0 stopped cleanly, 1 the model is not there, 2 a setting is wrong."""
+    try:
+        settings = GatewaySettings.load()
+        configure_logs(settings.log_level)
+        asyncio.run(serve(settings))
+    except ConfigError as error:
+        print(f"echoplane: {error}", file=sys.stderr)
+        return 2
+    except EchoplaneError as error:
+        structlog.get_logger().error("cannot_start", reason=error.reason, message=str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

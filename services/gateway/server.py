@@ -1,0 +1,171 @@
+"""Puts the gateway together and runs it until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Thread
+from wsgiref.simple_server import WSGIServer
+
+import grpc
+import structlog
+from echoplane.v1 import view_pb2, view_pb2_grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from prometheus_client import CollectorRegistry, start_http_server
+
+from services.cine.budget import ReadLimits
+from services.cine.errors import ConfigError
+from services.gateway.assess import Assessor
+from services.gateway.metrics import GatewayMetrics
+from services.gateway.settings import BackendKind, GatewaySettings
+from services.gateway.view_service import METHOD, ViewService
+from services.models.backend import Backend
+from services.models.onnx_backend import OnnxBackend
+from services.models.spec import VIEW_CLASSIFIER
+from services.models.triton_backend import connect_triton
+from services.runtime.rpc import Admission, ErrorInterceptor
+from services.runtime.sandbox import Sandbox, SandboxLimits
+
+SERVICE = view_pb2.DESCRIPTOR.services_by_name["ViewService"].full_name
+_READINESS_PERIOD_S = 2.0
+_MAX_MESSAGE_BYTES = 4 * 2**20
+
+_log = structlog.get_logger()
+
+
+async def serve(settings: GatewaySettings) -> None:
+    """Run the gateway until SIGTERM or SIGINT, then let running requests finish.
+
+    Raises:
+        ConfigError: a setting cannot be met.
+        ModelError: the model is not there, or not the one this code was built for.
+    """
+    registry = CollectorRegistry()
+    metrics = GatewayMetrics(registry)
+    backend = await open_backend(settings)
+    metrics.name_model(backend.identity)
+    sandbox = Sandbox(_sandbox_limits(settings), lambda outcome: metrics.sandbox_exits.labels(outcome).inc())
+    threads = ThreadPoolExecutor(settings.max_running_requests, thread_name_prefix="assess")
+    try:
+        service = ViewService(
+            assessor=Assessor(sandbox, backend, threads, settings.infer_timeout_s),
+            admission=_admission(settings, metrics),
+            metrics=metrics,
+            limits=ReadLimits(max_bytes=settings.max_request_bytes),
+            receive_timeout_s=settings.receive_timeout_s,
+        )
+        await _run(settings, service, registry)
+    finally:
+        threads.shutdown(cancel_futures=True)
+        sandbox.close()
+        await backend.close()
+
+
+async def open_backend(settings: GatewaySettings) -> Backend:
+    """Open the backend that the settings name."""
+    if settings.backend is BackendKind.TRITON:
+        return await connect_triton(settings.triton_address, VIEW_CLASSIFIER)
+    return OnnxBackend(
+        settings.model_repository,
+        VIEW_CLASSIFIER,
+        settings.onnx_provider,
+        settings.onnx_threads,
+        settings.max_running_requests,
+    )
+
+
+async def _run(settings: GatewaySettings, service: ViewService, registry: CollectorRegistry) -> None:
+    server = grpc.aio.server(
+        interceptors=[ErrorInterceptor()],
+        options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES)],
+    )
+    healthy = health.aio.HealthServicer()
+    view_pb2_grpc.add_ViewServiceServicer_to_server(service, server)
+    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    port = _bind(server, settings)
+    exporter, _ = _start_metrics(settings, registry)
+    await server.start()
+    readiness = asyncio.create_task(_follow_readiness(service.assessor.backend, healthy))
+    identity = service.assessor.backend.identity
+    _log.info("serving", port=port, metrics_port=exporter.server_port, model=identity.name, sha256=identity.sha256)
+    try:
+        await _told_to_stop()
+        _log.info("draining", timeout_s=settings.drain_timeout_s)
+    finally:
+        readiness.cancel()
+        await healthy.enter_graceful_shutdown()
+        await server.stop(settings.drain_timeout_s)
+        exporter.shutdown()
+    _log.info("stopped")
+
+
+def _bind(server: grpc.aio.Server, settings: GatewaySettings) -> int:
+    address = f"{settings.host}:{settings.port}"
+    try:
+        if settings.tls_certificate_file is None or settings.tls_key_file is None:
+            return server.add_insecure_port(address)
+        pair = _read(settings.tls_key_file), _read(settings.tls_certificate_file)
+        authority = None if settings.tls_client_ca_file is None else _read(settings.tls_client_ca_file)
+        credentials = grpc.ssl_server_credentials([pair], authority, require_client_auth=authority is not None)
+        return server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise ConfigError(
+            found=f"{address} taken", expected="a free port", advice="Set ECHOPLANE_GATEWAY_PORT to another."
+        ) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            found=f"no readable {path}", expected="a PEM file", advice="Check the TLS settings."
+        ) from error
+
+
+def _start_metrics(settings: GatewaySettings, registry: CollectorRegistry) -> tuple[WSGIServer, Thread]:
+    try:
+        return start_http_server(settings.metrics_port, settings.host, registry)
+    except OSError as error:
+        raise ConfigError(
+            found=f"{settings.host}:{settings.metrics_port} taken",
+            expected="a free port",
+            advice="Set ECHOPLANE_GATEWAY_METRICS_PORT to another.",
+        ) from error
+
+
+async def _follow_readiness(backend: Backend, healthy: health.aio.HealthServicer) -> None:
+    """Keep the health service telling the truth about the backend."""
+    while True:
+        is_ready = await backend.is_ready()
+        status = health_pb2.HealthCheckResponse.SERVING if is_ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", SERVICE):
+            await healthy.set(name, status)
+        await asyncio.sleep(_READINESS_PERIOD_S)
+
+
+async def _told_to_stop() -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    await told.wait()
+
+
+def _sandbox_limits(settings: GatewaySettings) -> SandboxLimits:
+    return SandboxLimits(
+        memory_mib=settings.sandbox_memory_mib, cpu_s=settings.sandbox_cpu_s, wall_s=settings.sandbox_wall_s
+    )
+
+
+def _admission(settings: GatewaySettings, metrics: GatewayMetrics) -> Admission:
+    return Admission(
+        running=settings.max_running_requests,
+        queued=settings.max_queued_requests,
+        max_bytes=settings.max_held_bytes,
+        on_change=metrics.queue_depth.labels(METHOD).set,
+    )

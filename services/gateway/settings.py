@@ -1,0 +1,62 @@
+"""Settings of the gateway: environment variables that begin with ECHOPLANE_GATEWAY_."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from services.models.onnx_backend import Provider
+from services.runtime.settings import ProcessSettings
+
+
+class BackendKind(StrEnum):
+    """Who runs the models."""
+
+    EMBEDDED = "embedded"
+    TRITON = "triton"
+
+
+class GatewaySettings(ProcessSettings):
+    """Defaults serve a laptop on loopback."""
+
+    model_config = SettingsConfigDict(env_prefix="ECHOPLANE_GATEWAY_", frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="address that gRPC and metrics bind to")
+    port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes a free one")
+    metrics_port: int = Field(9464, ge=0, le=65535, description="Prometheus port; 0 takes a free one")
+    backend: BackendKind = Field(BackendKind.EMBEDDED, description="embedded (onnxruntime in process) or triton")
+    model_repository: Path = Field(Path("model_repository"), description="folder of the models, for embedded")
+    provider: Literal["CPU", "CUDA", "TENSORRT"] = Field("CPU", description="where the embedded backend computes")
+    onnx_threads: int = Field(1, ge=1, le=64, description="threads of one embedded inference")
+    triton_address: str = Field("127.0.0.1:8001", description="host:port of Triton's gRPC endpoint")
+    max_running_requests: int = Field(2, ge=1, le=256, description="cines worked on at the same time")
+    max_queued_requests: int = Field(16, ge=0, le=4096, description="cines that may wait; more are refused")
+    max_request_bytes: int = Field(256 * 2**20, ge=1, description="largest cine")
+    max_held_bytes: int = Field(2**30, ge=1, description="bytes of all cines in the process together")
+    receive_timeout_s: float = Field(60.0, gt=0, description="how long one cine may take to arrive")
+    infer_timeout_s: float = Field(10.0, gt=0, description="how long the model may take")
+    drain_timeout_s: float = Field(20.0, ge=0, description="how long running requests may finish after SIGTERM")
+    sandbox_memory_mib: int = Field(4096, ge=256, description="address space of the process that reads a cine")
+    sandbox_cpu_s: int = Field(20, ge=1, description="processor time for reading a cine")
+    sandbox_wall_s: int = Field(30, ge=1, description="time for reading a cine")
+    tls_certificate_file: Path | None = Field(None, description="PEM; with the key turns TLS on")
+    tls_key_file: Path | None = Field(None, description="PEM")
+    tls_client_ca_file: Path | None = Field(None, description="PEM; turns mutual TLS on")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_certificate_file is None) != (self.tls_key_file is None):
+            raise ValueError("TLS needs both the certificate and the key file")
+        if self.tls_client_ca_file is not None and self.tls_certificate_file is None:
+            raise ValueError("mutual TLS needs the server's certificate and key file too")
+        return self
+
+    @property
+    def onnx_provider(self) -> Provider:
+        """The provider by its onnxruntime name."""
+        return Provider[self.provider]

@@ -1,0 +1,1 @@
+"""What a served model is, where it lies, and who runs it."""

@@ -1,0 +1,115 @@
+"""The embedded backend: onnxruntime in this process. A provider that was asked for and is not there is an error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+from numpy.typing import NDArray
+
+from services.cine.errors import ConfigError, ModelContractError, ModelTimeoutError
+from services.models.repository import check_weights, find_weights, identify, load_config
+from services.models.spec import ModelSpec
+
+
+class Provider(StrEnum):
+    """Where onnxruntime computes."""
+
+    CPU = "CPUExecutionProvider"
+    CUDA = "CUDAExecutionProvider"
+    TENSORRT = "TensorrtExecutionProvider"
+
+
+class OnnxBackend:
+    """Runs a model of the repository in this process.
+
+    Args:
+        repository: the model repository's folder.
+        spec: which model, and what it must look like.
+        provider: where to compute.
+        threads: of one call; also how many calls run at once is bounded by `workers`.
+        workers: calls that run at the same time.
+
+    Raises:
+        ConfigError: the provider is not there.
+        ModelUnavailableError: the model is not in the repository.
+        ModelContractError: it is not the model this code was built for.
+    """
+
+    def __init__(
+        self, repository: Path, spec: ModelSpec, provider: Provider = Provider.CPU, threads: int = 1, workers: int = 1
+    ) -> None:
+        folder = repository / spec.name
+        weights = find_weights(folder)
+        self.spec = spec
+        self.identity = identify(load_config(folder), spec, weights.parent.name, "onnxruntime")
+        check_weights(weights, self.identity)
+        self.session = open_session(weights, provider, threads)
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="onnx")
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Run the model once, in this thread; arguments and result as `Backend.infer`."""
+        names = [tensor.name for tensor in self.spec.outputs]
+        return dict(zip(names, self.session.run(names, dict(inputs)), strict=True))
+
+    async def infer(self, inputs: Mapping[str, NDArray[Any]], timeout_s: float) -> dict[str, NDArray[Any]]:
+        """Run the model once; as `Backend.infer`."""
+        call = asyncio.get_running_loop().run_in_executor(self._pool, self.run, inputs)
+        try:
+            return await asyncio.wait_for(call, timeout_s)
+        except TimeoutError as error:
+            raise ModelTimeoutError(
+                found=f"no answer within {timeout_s:.1f} s",
+                expected="one",
+                advice="Ask for fewer frames, or try later.",
+            ) from error
+
+    async def is_ready(self) -> bool:
+        """Say yes: a session that opened answers."""
+        return True
+
+    async def close(self) -> None:
+        """End the worker threads."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def open_session(weights: Path, provider: Provider, threads: int) -> onnxruntime.InferenceSession:
+    """Open an ONNX file on the provider that was asked for, or not at all.
+
+    onnxruntime only logs when a provider fails to start and computes on the CPU instead; the session is asked what it
+    really got.
+
+    Raises:
+        ConfigError: the provider is not there.
+        ModelContractError: the file is no model.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    if provider not in onnxruntime.get_available_providers():
+        raise _no_provider(provider, onnxruntime.get_available_providers())
+    try:
+        session = onnxruntime.InferenceSession(str(weights), options, providers=[provider.value])
+    except Exception as error:  # onnxruntime's exceptions share no public base
+        raise ModelContractError(
+            found=f"a model.onnx that does not open ({type(error).__name__})",
+            expected="a model that was exported for this version",
+            advice="Export the model again (`echoplane export`).",
+        ) from error
+    if provider not in session.get_providers():
+        raise _no_provider(provider, session.get_providers())
+    return session
+
+
+def _no_provider(provider: Provider, found: list[str]) -> ConfigError:
+    return ConfigError(
+        found=f"onnxruntime with {', '.join(found)}",
+        expected=provider.value,
+        advice="Install the `gpu` extra on a machine with that device, or set the provider to CPU.",
+    )

@@ -1,0 +1,142 @@
+"""The model repository on disk, in Triton's own layout, so that both backends serve the same files.
+
+model_repository/<model>/config.pbtxt   tensors and, as `parameters`, everything a client must know about the weights
+                        /labels.txt     one label a line, in output order
+                        /1/model.onnx   the highest number is served
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf import text_format
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from services.cine.errors import ModelContractError, ModelUnavailableError
+from services.cine.preprocessing import preprocessing_fingerprint
+from services.models.spec import ModelSpec, TensorSpec
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which weights answer, and what is known about them.
+
+    Attributes:
+        name, version: as Triton names them.
+        sha256: of the ONNX file, hexadecimal.
+        backend: "onnxruntime" or "triton".
+        trained_on: the data behind the weights, for example "simulated".
+        abstain_below: cine confidence under which no view is named.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    backend: str
+    trained_on: str
+    abstain_below: float
+
+
+def load_config(folder: Path) -> ModelConfig:
+    """Parse a model's `config.pbtxt` against Triton's own schema.
+
+    Raises:
+        ModelUnavailableError: there is none.
+        ModelContractError: it does not parse.
+    """
+    try:
+        return parse_config((folder / "config.pbtxt").read_text())
+    except FileNotFoundError as error:
+        raise ModelUnavailableError(
+            found=f"no {folder.name}/config.pbtxt in the model repository",
+            expected="an exported model",
+            advice="Check the model repository setting, or run `echoplane export`.",
+        ) from error
+
+
+def parse_config(text: str) -> ModelConfig:
+    """Parse the text of a `config.pbtxt`.
+
+    Raises:
+        ModelContractError: it does not parse.
+    """
+    try:
+        return text_format.Parse(text, ModelConfig())
+    except text_format.ParseError as error:
+        raise _broken(f"a config.pbtxt that does not parse: {error}") from error
+
+
+def find_weights(folder: Path) -> Path:
+    """Give the ONNX file of the highest version.
+
+    Raises:
+        ModelUnavailableError: there is none.
+    """
+    files = [path for path in folder.glob("*/model.onnx") if path.parent.name.isdigit()]
+    if not files:
+        raise ModelUnavailableError(
+            found=f"no {folder.name}/<number>/model.onnx in the model repository",
+            expected="exported weights",
+            advice="Check the model repository setting, or run `echoplane export`.",
+        )
+    return max(files, key=lambda path: int(path.parent.name))
+
+
+def identify(config: ModelConfig, spec: ModelSpec, version: str, backend: str) -> ModelIdentity:
+    """Hold a model's configuration to its spec and read who it is.
+
+    Args:
+        config: from disk or from a running Triton.
+        spec: what this code was built for.
+        version: the served version.
+        backend: who runs it.
+
+    Raises:
+        ModelContractError: its tensors, labels or preprocessing are not this code's.
+    """
+    _check_tensors("input", [(t.name, tuple(t.dims)) for t in config.input], spec.inputs)
+    _check_tensors("output", [(t.name, tuple(t.dims)) for t in config.output], spec.outputs)
+    fingerprint = _parameter(config, "preprocessing")
+    if fingerprint != preprocessing_fingerprint():
+        raise _broken(f"weights for preprocessing {fingerprint}, while this service does {preprocessing_fingerprint()}")
+    return ModelIdentity(
+        name=config.name,
+        version=version,
+        sha256=_parameter(config, "sha256"),
+        backend=backend,
+        trained_on=_parameter(config, "trained_on"),
+        abstain_below=float(_parameter(config, "abstain_below")),
+    )
+
+
+def check_weights(path: Path, identity: ModelIdentity) -> None:
+    """Hold the ONNX file to the digest that its configuration names.
+
+    Raises:
+        ModelContractError: they differ.
+    """
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != identity.sha256:
+        raise _broken(f"weights with sha256 {digest[:12]} where config.pbtxt names {identity.sha256[:12]}")
+
+
+def _check_tensors(kind: str, found: list[tuple[str, tuple[int, ...]]], wanted: tuple[TensorSpec, ...]) -> None:
+    expected = [(tensor.name, tensor.shape) for tensor in wanted]
+    if found != expected:
+        raise _broken(f"{kind} tensors {found} where {expected} belong")
+
+
+def _parameter(config: ModelConfig, key: str) -> str:
+    if key not in config.parameters:
+        raise _broken(f"a config.pbtxt without the parameter {key}")
+    return str(config.parameters[key].string_value)
+
+
+def _broken(found: str) -> ModelContractError:
+    return ModelContractError(
+        found=found,
+        expected="a model that was exported for this version",
+        advice="Export the model again with this version (`echoplane export`).",
+    )

@@ -1,0 +1,154 @@
+"""Errors become gRPC status here and nowhere else; calls are admitted a method at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+
+from services.cine import errors
+
+DOMAIN = "echoplane"
+"""The `domain` of every google.rpc.ErrorInfo."""
+
+_DETAILS_KEY = "grpc-status-details-bin"
+
+_CODES: tuple[tuple[type[errors.EchoplaneError], grpc.StatusCode], ...] = (
+    (errors.InputError, grpc.StatusCode.INVALID_ARGUMENT),
+    (errors.CapacityError, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (errors.DeadlineError, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (errors.ModelTimeoutError, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (errors.ModelUnavailableError, grpc.StatusCode.UNAVAILABLE),
+    (errors.ReaderUnavailableError, grpc.StatusCode.UNAVAILABLE),
+    (errors.ModelContractError, grpc.StatusCode.FAILED_PRECONDITION),
+)
+
+_log = structlog.get_logger()
+
+
+def status_code(error: errors.EchoplaneError) -> grpc.StatusCode:
+    """Give the gRPC status code of an error."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+
+
+def to_status(error: errors.EchoplaneError) -> status_pb2.Status:
+    """Give the rich status of an error: one ErrorInfo, and RetryInfo where trying again makes sense."""
+    status = status_pb2.Status(code=status_code(error).value[0], message=str(error))
+    status.details.append(_packed(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)))
+    if isinstance(error, errors.CapacityError):
+        delay = duration_pb2.Duration()
+        delay.FromMilliseconds(round(error.retry_after_s * 1000))
+        status.details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
+    return status
+
+
+def _packed(message: Any) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Turns whatever a method raises into a status; what it does not know is logged and becomes INTERNAL."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Wrap the behaviour of a method that takes a stream and gives one answer; leave others as they are."""
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.stream_unary is None:
+            return handler
+        behaviour = handler.stream_unary
+
+        async def guarded(requests: Any, context: Any) -> Any:
+            try:
+                return await behaviour(requests, context)
+            except errors.EchoplaneError as error:
+                await _abort(context, to_status(error))
+            except grpc.aio.AbortError:
+                raise
+            except Exception:
+                _log.exception("unexpected_error", method=handler_call_details.method)
+                await _abort(
+                    context, status_pb2.Status(code=grpc.StatusCode.INTERNAL.value[0], message="internal error")
+                )
+
+        return grpc.stream_unary_rpc_method_handler(guarded, handler.request_deserializer, handler.response_serializer)
+
+
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], status: status_pb2.Status) -> None:
+    code = next(code for code in grpc.StatusCode if code.value[0] == status.code)
+    await context.abort(code, status.message, ((_DETAILS_KEY, status.SerializeToString()),))
+
+
+class Admission:
+    """Lets so many calls of one method in, and so many of those run; the rest hear at once that the queue is full.
+
+    Args:
+        running: how many may work at the same time.
+        queued: how many more may wait, their requests arriving meanwhile.
+        max_bytes: of all requests that are in, together.
+        on_change: told how many are waiting whenever that changes.
+    """
+
+    def __init__(self, running: int, queued: int, max_bytes: int, on_change: Callable[[int], None]) -> None:
+        self._most, self._running, self._max_bytes = running + queued, running, max_bytes
+        self._slots = asyncio.Semaphore(running)
+        self._inside = self._working = self._bytes = 0
+        self._on_change = on_change
+
+    @asynccontextmanager
+    async def admitted(self) -> AsyncIterator[None]:
+        """Hold a place in the queue.
+
+        Raises:
+            CapacityError: there is none.
+        """
+        if self._inside >= self._most:
+            raise _full(f"{self._inside} requests")
+        self._inside += 1
+        self._changed()
+        try:
+            yield
+        finally:
+            self._inside -= 1
+            self._changed()
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Wait for a place to work."""
+        async with self._slots:
+            self._working += 1
+            self._changed()
+            try:
+                yield
+            finally:
+                self._working -= 1
+                self._changed()
+
+    def take_bytes(self, size_bytes: int) -> None:
+        """Count bytes of a request that is in; give them back with a negative number.
+
+        Raises:
+            CapacityError: all requests together would hold too many.
+        """
+        if size_bytes > 0 and self._bytes + size_bytes > self._max_bytes:
+            raise _full(f"{self._bytes} bytes")
+        self._bytes += size_bytes
+
+    def _changed(self) -> None:
+        self._on_change(self._inside - self._working)
+
+
+def _full(found: str) -> errors.CapacityError:
+    return errors.CapacityError(
+        found=f"a queue full with {found}", expected="room for one more", advice="Wait as long as RetryInfo says."
+    )

@@ -1,0 +1,186 @@
+"""Reads untrusted bytes in a process of their own: whatever happens in there becomes an answer or one typed error."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import Any
+
+from services.cine.errors import (
+    CineUnreadableError,
+    EchoplaneError,
+    InputError,
+    LimitExceededError,
+    ReaderUnavailableError,
+    Reason,
+)
+from services.cine.intake import Intake, IntakeOptions
+from services.runtime import cine_job
+
+_SIGKILL, _SIGXCPU = 9, 24
+
+OUTCOMES = ("answered", "refused", "memory", "time", "crashed")
+"""How the process of a cine can end: with an answer, with a typed refusal, or stopped by what it did."""
+
+
+@dataclass(frozen=True)
+class SandboxLimits:
+    """What the process of one cine may use.
+
+    Attributes:
+        memory_mib: address space, MiB; decoders ask for far more than they touch.
+        cpu_s: processor time, s.
+        wall_s: time from the fork to the answer, s.
+        output_mib: what it may write, MiB.
+    """
+
+    memory_mib: int = 4_096
+    cpu_s: int = 20
+    wall_s: int = 30
+    output_mib: int = 64
+
+
+class Sandbox:
+    """A warm parent that forks one limited process a cine. Safe to call from several threads at once.
+
+    Args:
+        limits: of each child.
+        on_exit: told how each child ended: one of OUTCOMES.
+    """
+
+    def __init__(self, limits: SandboxLimits | None = None, on_exit: Callable[[str], None] | None = None) -> None:
+        self._limits = limits or SandboxLimits()
+        self._on_exit = on_exit or (lambda outcome: None)
+        self._lock = threading.Lock()
+        self._start()
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the warm parent; children that are still reading are ended by their own limits."""
+        self._control.close()
+        self._process.wait(timeout=10)
+
+    def _start(self) -> None:
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            fd = theirs.fileno()
+            command = [sys.executable, "-m", "services.runtime.warm_parent", str(fd)]
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                command, pass_fds=[fd], stdin=subprocess.DEVNULL
+            )
+
+    def _restart(self) -> None:
+        """Start a new warm parent if the one at hand is gone."""
+        with self._lock:
+            if self._process.poll() is not None:
+                self._control.close()
+                self._start()
+
+    def take_in(self, data: bytes | memoryview, options: IntakeOptions) -> Intake:
+        """Read, validate, select and preprocess one cine in a process of its own.
+
+        Args:
+            data: the whole file.
+            options: as for `services.cine.intake.take_in`.
+
+        Returns:
+            What the child found.
+
+        Raises:
+            InputError: what reading raised; or DECODER_CRASHED, LIMIT_TIME, LIMIT_MEMORY for what ended the child.
+            ReaderUnavailableError: the warm parent is gone; a new one is being started.
+        """
+        options.limits.check_bytes(len(data))
+        output_fd = os.memfd_create("echoplane-output", os.MFD_CLOEXEC)
+        try:
+            ended = self._run(data, options, output_fd)
+            intake = self._judge(ended, output_fd)
+        except InputError as error:
+            self._on_exit(_OUTCOMES.get(error.reason, "refused"))
+            raise
+        finally:
+            os.close(output_fd)
+        self._on_exit("answered")
+        return intake
+
+    def _run(self, data: bytes | memoryview, options: IntakeOptions, output_fd: int) -> dict[str, Any]:
+        """Hand one job to the warm parent and wait for its word on how the child ended."""
+        job = {"limits": asdict(self._limits), "options": cine_job.encode_options(options)}
+        input_fd = os.memfd_create("echoplane-input", os.MFD_CLOEXEC)
+        reply_read, reply_write = os.pipe2(os.O_CLOEXEC)
+        with os.fdopen(reply_read, "rb") as reply:
+            try:
+                _write_all(input_fd, data)
+                with self._lock:
+                    socket.send_fds(self._control, [json.dumps(job).encode()], [input_fd, output_fd, reply_write])
+            except OSError as error:
+                self._restart()
+                raise ReaderUnavailableError from error
+            finally:
+                os.close(input_fd)
+                os.close(reply_write)
+            line = reply.readline()
+        if not line:
+            self._restart()
+            raise ReaderUnavailableError
+        return dict(json.loads(line))
+
+    def _judge(self, ended: dict[str, Any], output_fd: int) -> Intake:
+        code = ended["exit"]
+        if ended["late"] or code in (-_SIGXCPU, -_SIGKILL):
+            raise LimitExceededError(
+                Reason.LIMIT_TIME,
+                found=f"a cine that takes longer than {self._limits.cpu_s} s of computing to read",
+                expected="one that is read within it",
+                advice="Send a shorter or smaller cine.",
+            )
+        if code == cine_job.EXIT_MEMORY:
+            raise LimitExceededError(
+                Reason.LIMIT_MEMORY,
+                found=f"a cine that needs more than {self._limits.memory_mib} MiB to read",
+                expected="one that fits",
+                advice="Send a shorter or smaller cine.",
+            )
+        if code != 0:
+            raise _crashed()
+        try:
+            size = os.fstat(output_fd).st_size
+            with mmap.mmap(output_fd, size, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as output:
+                return cine_job.decode_answer(output)
+        except EchoplaneError:
+            raise
+        except (ValueError, KeyError, TypeError) as error:
+            raise _crashed() from error
+
+
+_OUTCOMES = {Reason.LIMIT_MEMORY: "memory", Reason.LIMIT_TIME: "time", Reason.DECODER_CRASHED: "crashed"}
+
+
+def _write_all(fd: int, data: bytes | memoryview) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _crashed() -> CineUnreadableError:
+    return CineUnreadableError(
+        Reason.DECODER_CRASHED,
+        found="a cine that the decoder cannot digest",
+        expected="a sound file",
+        advice="The file is damaged; send the original again.",
+    )
