@@ -74,8 +74,10 @@ bench: .venv-dev/installed ## ratios against named baselines, measured in one ru
 	@$(DEV)/python -m tests.bench.predict_view
 
 .PHONY: lock
-lock: .venv-dev/installed ## resolve requirements.lock again
-	@$(DEV)/python deploy/lock.py
+lock: ## resolve requirements.lock again
+	@$(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet --disable-pip-version-check uv
+	@.cache/uv/bin/uv pip compile pyproject.toml --extra cpu --extra training --extra dev --python-version 3.11 \
+	  --no-annotate --custom-compile-command 'make lock' --quiet --output-file requirements.lock
 
 .PHONY: clean
 clean: ## remove environments, caches and outputs

@@ -302,27 +302,29 @@ class _JpegFrames:
 
 
 def _open_pixels(dataset: Dataset, frame_count: int, rows: int, columns: int) -> _RawFrames | _JpegFrames:
+    syntax = dataset.file_meta.get("TransferSyntaxUID", uid.ImplicitVRLittleEndian)
+    if syntax not in RAW_SYNTAXES | JPEG_SYNTAXES:
+        raise CineUnsupportedError(
+            Reason.CODEC_UNSUPPORTED,
+            found=f"the transfer syntax {uid.UID(syntax).name if uid.UID(syntax).is_valid else 'with a malformed UID'}",
+            expected="uncompressed little endian or JPEG baseline",
+            advice="Export the cine as JPEG baseline or uncompressed.",
+        )
     interpretation = str(dataset.get("PhotometricInterpretation", ""))
     samples, bits = _integer(dataset, "SamplesPerPixel", 1), _integer(dataset, "BitsAllocated", 8)
-    if COLOUR_SAMPLES.get(interpretation) != samples or bits != 8 or not rows or not columns:
+    is_raw = syntax in RAW_SYNTAXES
+    is_read = COLOUR_SAMPLES.get(interpretation) == samples and bits == 8 and rows and columns
+    if not is_read or (is_raw and interpretation == "YBR_FULL_422"):
         raise CineUnsupportedError(
             Reason.PIXELS_UNSUPPORTED,
             found=f"{samples} samples of {bits} bits a pixel in {rows} x {columns} pixels",
             expected="8 bits in " + ", ".join(COLOUR_SAMPLES),
             advice="Export the cine as 8-bit RGB, YBR_FULL_422 or MONOCHROME2.",
         )
-    syntax = dataset.file_meta.get("TransferSyntaxUID", uid.ImplicitVRLittleEndian)
-    if syntax in JPEG_SYNTAXES:
+    if not is_raw:
         return _JpegFrames(_fragments(dataset.PixelData, frame_count), interpretation, rows, columns)
-    if syntax in RAW_SYNTAXES and interpretation != "YBR_FULL_422":
-        planes = _integer(dataset, "PlanarConfiguration", 0) if samples == 3 else 0
-        return _RawFrames(_raw_pixels(dataset.PixelData, (frame_count, rows, columns, samples), planes), interpretation)
-    raise CineUnsupportedError(
-        Reason.CODEC_UNSUPPORTED,
-        found=f"the transfer syntax {uid.UID(syntax).name if uid.UID(syntax).is_valid else 'with a malformed UID'}",
-        expected="uncompressed little endian or JPEG baseline",
-        advice="Export the cine as JPEG baseline or uncompressed.",
-    )
+    planes = _integer(dataset, "PlanarConfiguration", 0) if samples == 3 else 0
+    return _RawFrames(_raw_pixels(dataset.PixelData, (frame_count, rows, columns, samples), planes), interpretation)
 
 
 def _raw_pixels(data: bytes, shape: tuple[int, int, int, int], planar_configuration: int) -> UInt8Array:

@@ -14,7 +14,7 @@ from services.cine.budget import ReadLimits
 from services.cine.cine import Cine, CineFormat, FloatArray, IntArray, TimesArray, UInt8Array
 from services.cine.preprocessing import MODEL_SIDE_PX, preprocess_cine
 from services.cine.reading import read_cine
-from services.cine.sector import Sector, find_sector
+from services.cine.sector import Sector, find_sector, temporal_sd
 from services.cine.selection import Selection, select_frames
 from services.cine.validation import NO_SECTOR, NOT_ULTRASOUND, Finding, Severity, validate
 
@@ -95,10 +95,13 @@ def take_in(data: bytes | memoryview, options: IntakeOptions) -> Intake:
     if not cine.is_ultrasound:
         return _without_model(cine, NOT_ULTRASOUND, stopwatch)
     thumbnails = stopwatch.time("read", lambda: _thumbnails(cine))
-    sector = stopwatch.time("validate", lambda: find_sector(thumbnails, cine.rows, cine.columns, cine.tissue_region))
+    motion = stopwatch.time("validate", lambda: temporal_sd(thumbnails))
+    sector = stopwatch.time(
+        "validate", lambda: find_sector(thumbnails, motion, cine.rows, cine.columns, cine.tissue_region)
+    )
     if sector is None:
         return _without_model(cine, NO_SECTOR, stopwatch)
-    findings = stopwatch.time("validate", lambda: validate(cine, thumbnails, sector, _colour_frames(cine)))
+    findings = stopwatch.time("validate", lambda: validate(cine, motion, sector, _colour_frames(cine)))
     indices = stopwatch.time("select", lambda: _select(thumbnails, sector, options, data))
     model_input = stopwatch.time("preprocess", lambda: preprocess_cine(cine, sector, indices))
     return Intake(

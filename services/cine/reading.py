@@ -9,6 +9,7 @@ from services.cine.errors import CineUnreadableError, Reason
 from services.cine.video import read_video
 
 _DICOM_PREAMBLE_BYTES = 128
+_SHORTEST_ELEMENT_BYTES = 8
 _KNOWN = "DICOM, AVI, MP4, GIF or PNG"
 
 
@@ -54,15 +55,10 @@ def read_cine(data: bytes | memoryview, limits: ReadLimits, claimed: CineFormat 
 def detect_format(data: bytes | memoryview) -> CineFormat | None:
     """Tell the format from the first bytes, or None where no known magic number is there.
 
-    A file name is never believed. DICOM without the preamble of PS3.10 section 7.1 counts when it starts with a
-    group 0002 or 0008 element.
+    A file name is never believed.
     """
     head = bytes(data[: _DICOM_PREAMBLE_BYTES + 4])
-    if head[_DICOM_PREAMBLE_BYTES:] == b"DICM" or head[:4] in (
-        b"\x02\x00\x00\x00",
-        b"\x08\x00\x05\x00",
-        b"\x08\x00\x08\x00",
-    ):
+    if head[_DICOM_PREAMBLE_BYTES:] == b"DICM" or _begins_with_element(head):
         return CineFormat.DICOM
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return CineFormat.AVI
@@ -73,3 +69,11 @@ def detect_format(data: bytes | memoryview) -> CineFormat | None:
     if head[:8] == b"\x89PNG\r\n\x1a\n":
         return CineFormat.PNG
     return None
+
+
+def _begins_with_element(head: bytes) -> bool:
+    """Tell DICOM without the preamble of PS3.10 section 7.1: a little endian element of group 0002 or 0008 comes first."""
+    if head[:2] not in (b"\x02\x00", b"\x08\x00") or len(head) < _SHORTEST_ELEMENT_BYTES:
+        return False
+    has_representation = head[4:6].isalpha() and head[4:6].isupper()
+    return has_representation or head[6:8] == b"\x00\x00"  # explicit; implicit with a length under 64 KiB

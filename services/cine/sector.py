@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.cine.cine import BoolArray, Region, UInt8Array
+from services.cine.cine import BoolArray, FloatArray, Region, UInt8Array
 
 MOVING_SD_GREY = 0.6
 """Temporal standard deviation, grey levels, above which a pixel is echo: noise alone moves more than this in the
@@ -56,11 +56,25 @@ class Sector:
         return int(left), int(top), int(right), int(bottom)
 
 
-def find_sector(thumbnails: UInt8Array, rows: int, columns: int, tissue: Region | None = None) -> Sector | None:
+def temporal_sd(frames: UInt8Array) -> FloatArray:
+    """Measure how much each pixel changes: [T, h, w] to its standard deviation over time, [h, w], grey levels."""
+    total = np.zeros(frames.shape[1:], np.float32)
+    squares = np.zeros_like(total)
+    for frame in frames:
+        cv2.accumulate(frame, total)
+        cv2.accumulateSquare(frame, squares)
+    mean = total / len(frames)  # whole numbers up to 255**2 * T: exact in float32 for some hundreds of frames
+    return np.asarray(np.sqrt(np.maximum(squares / len(frames) - mean * mean, 0.0)), np.float32)
+
+
+def find_sector(
+    thumbnails: UInt8Array, motion: FloatArray, rows: int, columns: int, tissue: Region | None = None
+) -> Sector | None:
     """Find the sector from motion, or from brightness where nothing moves.
 
     Args:
         thumbnails: all frames, grey and reduced, [T, h, w].
+        motion: their `temporal_sd`, [h, w].
         rows: H of a full frame, px.
         columns: W of a full frame, px.
         tissue: the two-dimensional tissue region, where DICOM names one (PS3.3 C.8.5.5): nothing outside it counts.
@@ -69,7 +83,7 @@ def find_sector(thumbnails: UInt8Array, rows: int, columns: int, tissue: Region 
         The sector, or None where no part of the image looks like one.
     """
     scale = rows / thumbnails.shape[1], columns / thumbnails.shape[2]
-    echo = _echo(thumbnails)
+    echo = _echo(thumbnails, motion)
     if tissue is not None:
         echo = _inside(echo, tissue, scale)
     body = _largest_part(echo)
@@ -84,9 +98,9 @@ def find_sector(thumbnails: UInt8Array, rows: int, columns: int, tissue: Region 
     return Sector(full, rows, columns)
 
 
-def _echo(thumbnails: UInt8Array) -> UInt8Array:
+def _echo(thumbnails: UInt8Array, motion: FloatArray) -> UInt8Array:
     """Mark the pixels that may be echo, [h, w] of 0 and 1."""
-    moving = thumbnails.astype(np.float32).std(axis=0) > MOVING_SD_GREY
+    moving = motion > MOVING_SD_GREY
     echo = moving if moving.mean() >= LEAST_AREA_FRACTION else thumbnails.max(axis=0) > STILL_GREY
     return np.asarray(echo, np.uint8)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+import cv2
 import numpy as np
 
-from services.cine.cine import BoolArray, Cine, UInt8Array
+from services.cine.cine import BoolArray, Cine, FloatArray, UInt8Array
 from services.cine.sector import Sector
 
 COLOUR_CHROMA = 70
@@ -65,23 +66,22 @@ NO_SECTOR = Finding(
 )
 
 
-def validate(cine: Cine, thumbnails: UInt8Array, sector: Sector, colour_frames: UInt8Array) -> tuple[Finding, ...]:
+def validate(cine: Cine, motion: FloatArray, sector: Sector, colour_frames: UInt8Array) -> tuple[Finding, ...]:
     """Look for what makes a B-mode cine unusable.
 
     Args:
         cine: for its times.
-        thumbnails: all frames, grey and reduced, [T, h, w].
+        motion: temporal standard deviation of its reduced frames, [h, w], grey levels.
         sector: where its echo is.
         colour_frames: some frames in colour, reduced, [N, h', w', 3].
 
     Returns:
         What was found; empty for a usable cine.
     """
-    reduction = -(-cine.rows // thumbnails.shape[1])
     colour_reduction = -(-cine.rows // colour_frames.shape[1])
     found = (
         find_colour(colour_frames, sector.mask(colour_reduction)),
-        find_still(thumbnails, sector.mask(reduction)),
+        find_still(cine, motion, sector),
         find_too_short(cine),
     )
     return tuple(finding for finding in found if finding is not None)
@@ -89,20 +89,25 @@ def validate(cine: Cine, thumbnails: UInt8Array, sector: Sector, colour_frames: 
 
 def find_colour(frames: UInt8Array, inside: BoolArray) -> Finding | None:
     """Look for a colour Doppler box: coloured pixels inside the sector, [N, h, w, 3] and [h, w]."""
-    chroma = frames.max(axis=-1) - frames.min(axis=-1)
-    coloured = (chroma[:, inside] > COLOUR_CHROMA).mean(axis=1).max()
+    coloured = max(float((_chroma(frame)[inside] > COLOUR_CHROMA).mean()) for frame in frames)
     if coloured < COLOUR_AREA_FRACTION:
         return None
     message = f"Colour Doppler covers {coloured:.1%} of the sector. Send the same view without colour."
     return Finding(FindingCode.COLOUR_DOPPLER, message)
 
 
-def find_still(thumbnails: UInt8Array, inside: BoolArray) -> Finding | None:
-    """Look for a still: one frame, or frames that do not move, [T, h, w] and [h, w]."""
-    if len(thumbnails) == 1:
+def _chroma(frame: UInt8Array) -> UInt8Array:
+    """Give the largest minus the smallest of R, G and B: [h, w, 3] to [h, w]."""
+    red, green, blue = cv2.split(frame)
+    largest, smallest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+    return np.asarray(cv2.subtract(largest, smallest), np.uint8)
+
+
+def find_still(cine: Cine, motion: FloatArray, sector: Sector) -> Finding | None:
+    """Look for a still: one frame, or frames that do not move inside the sector."""
+    if cine.frame_count == 1:
         return Finding(FindingCode.STILL, "The file holds one frame. Send a cine loop of at least one heart beat.")
-    motion = float(thumbnails[:, inside].astype(np.float32).std(axis=0).mean())
-    if motion >= STILL_MOTION_GREY:
+    if motion[sector.mask(-(-cine.rows // motion.shape[0]))].mean() >= STILL_MOTION_GREY:
         return None
     return Finding(FindingCode.STILL, "The frames do not move. Send a cine loop, not a frozen image.")
 

@@ -9,6 +9,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from services.cine.budget import ReadLimits
@@ -121,13 +122,14 @@ def _video_stream(container: InputContainer, kind: CineFormat) -> VideoStream:
 
 def _decode(container: InputContainer, stream: VideoStream, limits: ReadLimits) -> _DecodedFrames:
     frames = _DecodedFrames(reduction=2 if min(stream.height, stream.width) >= 2 * KEPT_SIDE_PX else 1)
+    converter = VideoReformatter()  # keeps its tables from frame to frame
     rate_hz = float(stream.average_rate or 0) or 1.0
     for index, frame in enumerate(container.decode(stream)):
         limits.check_shape(index + 1, frame.height, frame.width)
         if (frame.height, frame.width) != (stream.height, stream.width):
             raise ValueError("the frame size changes inside the file")
         if index % COLOUR_EVERY == 0:
-            frames.colour_frames.append(reduce_frame(_rgb(frame), frames.reduction))
+            frames.colour_frames.append(reduce_frame(_rgb(frame, converter), frames.reduction))
         frames.grey_frames.append(reduce_frame(_luma(frame), frames.reduction))
         frames.times_s.append(index / rate_hz if frame.time is None else frame.time)
     return frames
@@ -143,5 +145,5 @@ def _luma(frame: VideoFrame) -> UInt8Array:
     return np.asarray(frame.to_ndarray(format="gray"), np.uint8)
 
 
-def _rgb(frame: VideoFrame) -> UInt8Array:
-    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+def _rgb(frame: VideoFrame, converter: VideoReformatter) -> UInt8Array:
+    return np.asarray(converter.reformat(frame, format="rgb24").to_ndarray(), np.uint8)

@@ -50,12 +50,20 @@ class OnnxBackend:
         self.identity = identify(load_config(folder), spec, weights.parent.name, "onnxruntime")
         check_weights(weights, self.identity)
         self.session = open_session(weights, provider, threads)
+        check_graph(self.session, spec)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="onnx")
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run the model once, in this thread; arguments and result as `Backend.infer`."""
         names = [tensor.name for tensor in self.spec.outputs]
-        return dict(zip(names, self.session.run(names, dict(inputs)), strict=True))
+        try:
+            return dict(zip(names, self.session.run(names, dict(inputs)), strict=True))
+        except Exception as error:  # onnxruntime's exceptions share no public base
+            raise ModelContractError(
+                found=f"a model that refuses its own input ({type(error).__name__})",
+                expected="the tensors of the model's spec",
+                advice="Export the model again (`echoplane export`).",
+            ) from error
 
     async def infer(self, inputs: Mapping[str, NDArray[Any]], timeout_s: float) -> dict[str, NDArray[Any]]:
         """Run the model once; as `Backend.infer`."""
@@ -105,6 +113,23 @@ def open_session(weights: Path, provider: Provider, threads: int) -> onnxruntime
     if provider not in session.get_providers():
         raise _no_provider(provider, session.get_providers())
     return session
+
+
+def check_graph(session: onnxruntime.InferenceSession, spec: ModelSpec) -> None:
+    """Hold the tensors of the graph itself to the spec; `config.pbtxt` only claims them.
+
+    Raises:
+        ModelContractError: they differ.
+    """
+    for found, wanted in ((session.get_inputs(), spec.inputs), (session.get_outputs(), spec.outputs)):
+        tensors = {(node.name, tuple(node.shape[1:])) for node in found}
+        expected = {(tensor.name, tensor.shape) for tensor in wanted}
+        if tensors != expected:
+            raise ModelContractError(
+                found=f"a graph with the tensors {sorted(tensors)}",
+                expected=str(sorted(expected)),
+                advice="Export the model again (`echoplane export`).",
+            )
 
 
 def _no_provider(provider: Provider, found: list[str]) -> ConfigError:

@@ -5,19 +5,26 @@ Nothing is unpickled: the child has touched untrusted bytes, so its owner checks
 
 from __future__ import annotations
 
+import io
 import json
 import mmap
 import os
 from typing import Any
 
+import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import dcmwrite
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGBaseline8Bit, UltrasoundMultiFrameImageStorage
 
 from services.cine import errors
 from services.cine.budget import ReadLimits
-from services.cine.cine import CineFormat
+from services.cine.cine import CineFormat, UInt8Array
 from services.cine.intake import Intake, IntakeOptions, take_in
-from services.cine.preprocessing import MODEL_SIDE_PX, preprocessing_fingerprint
+from services.cine.preprocessing import MODEL_SIDE_PX
 from services.cine.selection import Selection
 from services.cine.validation import Finding, FindingCode, Severity
 
@@ -37,8 +44,43 @@ _ERRORS = {
 
 
 def warm_up() -> None:
-    """Run every lazy initialisation that a child would otherwise repeat."""
-    preprocessing_fingerprint()
+    """Take a made-up cine in, as video and as DICOM, so that no child repeats what initialises itself at first use."""
+    for data in (_sample_video(), _sample_dicom()):
+        take_in(data, IntakeOptions())
+
+
+def _sample_frames() -> UInt8Array:
+    """Make a wedge of noise that changes from frame to frame, [T, H, W]."""
+    rows, columns = np.mgrid[:112, :112]
+    wedge = np.abs(columns - 56) < rows / 2
+    noise = np.random.default_rng(0).integers(0, 255, (12, 112, 112))
+    return np.asarray(noise * wedge, np.uint8)
+
+
+def _sample_video() -> bytes:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="avi") as container:
+        stream = container.add_stream("mjpeg", rate=25, options={"strict": "unofficial"})
+        stream.height, stream.width, stream.pix_fmt = 112, 112, "yuvj420p"
+        for frame in _sample_frames():
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="gray")))
+        container.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def _sample_dicom() -> bytes:
+    frames = [cv2.imencode(".jpg", frame)[1].tobytes() for frame in _sample_frames()]
+    dataset = Dataset()
+    dataset.file_meta, dataset.preamble = FileMetaDataset(), bytes(128)
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    dataset.SOPClassUID = UltrasoundMultiFrameImageStorage
+    dataset.Modality, dataset.PhotometricInterpretation = "US", "MONOCHROME2"
+    dataset.Rows, dataset.Columns, dataset.NumberOfFrames = 112, 112, len(frames)
+    dataset.SamplesPerPixel, dataset.BitsAllocated, dataset.FrameTime = 1, 8, 40.0
+    dataset.PixelData = encapsulate(frames)
+    buffer = io.BytesIO()
+    dcmwrite(buffer, dataset, implicit_vr=False, little_endian=True)
+    return buffer.getvalue()
 
 
 def encode_options(options: IntakeOptions) -> dict[str, Any]:

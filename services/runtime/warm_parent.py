@@ -41,7 +41,8 @@ def main() -> None:
     cv2.setNumThreads(0)  # a pool of threads would not survive the fork
     cine_job.warm_up()
     gc.collect()
-    gc.freeze()  # children then leave the shared pages alone
+    gc.freeze()  # children then leave the shared pages alone,
+    gc.disable()  # and live too briefly to need a collection
     _serve(control)
 
 

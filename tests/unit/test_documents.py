@@ -1,0 +1,42 @@
+"""The documents name what is there."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "DECISIONS.md", "CHANGELOG.md"]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_link_of_a_document_leads_somewhere(name: str) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / name).read_text())
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_make_target_a_document_names_is_in_the_makefile(name: str) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"^make ([a-z-]+)|`make ([a-z-]+)`", (ROOT / name).read_text(), re.MULTILINE))
+    assert {first or second for first, second in named} - targets == set()
+
+
+def test_every_verb_the_readme_shows_is_installed() -> None:
+    named = set(re.findall(r"bin/echoplane ([a-z]+)", (ROOT / "README.md").read_text()))
+    assert named - {verb.name for verb in entry_points(group="echoplane.commands")} == set()
+
+
+def test_the_architecture_draws_every_module_of_the_services() -> None:
+    drawn = set(re.findall(r"[a-z_]+", (ROOT / "ARCHITECTURE.md").read_text()))
+    modules = {p.stem for p in (ROOT / "services").rglob("*.py") if not p.stem.startswith("__")}
+    assert modules - drawn == set()
+
+
+def test_the_first_screen_of_the_readme_says_what_must_be_said() -> None:
+    first_screen = "\n".join((ROOT / "README.md").read_text().splitlines()[:25])
+    for words in ("make demo", "make test", "answers.png", "simulated data only", "not a medical device", "no further"):
+        assert words in first_screen
