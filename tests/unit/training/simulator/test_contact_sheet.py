@@ -1,0 +1,31 @@
+"""Sheets of pictures have the tiles they promise."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from training.simulator.contact_sheet import phase_strip, quiz_sheet, style_sheet
+from training.simulator.planes import VIEWS
+
+
+def test_style_sheet_shows_both_ends_of_the_beat_for_every_view_of_a_subject() -> None:
+    sheet = style_sheet("dynamic", range(1), size_px=24, views=("A4C", "PSAX"))
+    assert sheet.shape == (24, 24 * 2 * 2, 3)
+    assert not np.array_equal(sheet[:, :24], sheet[:, 24:48])
+
+
+def test_phase_strip_shows_a_moving_beat() -> None:
+    strip = phase_strip(2, "A4C", "tmed", phases=3, size_px=24)
+    assert strip.shape == (24, 72, 3)
+    assert not np.array_equal(strip[:, :24], strip[:, 24:48])
+
+
+def test_quiz_answers_name_every_tile_but_the_picture_does_not(tmp_path: Path) -> None:
+    sheet, answers = quiz_sheet(3, size_px=24, tiles=6)
+    assert [answer["tile"] for answer in answers] == [1, 2, 3, 4, 5, 6]
+    assert {answer["view"] for answer in answers} <= set(VIEWS)
+    assert sheet.shape == (24, 24 * 6, 3)
+    assert cv2.imwrite(str(tmp_path / "quiz.png"), sheet)
+    assert json.loads(json.dumps(answers)) == answers

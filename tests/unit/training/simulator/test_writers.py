@@ -1,0 +1,102 @@
+"""Every file that is written can be read back with other people's readers."""
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pydicom
+import pytest
+
+from training.simulator.cine import SimulatedCine, simulate_cine
+from training.simulator.commands import Job, pick_style, simulate_set, write_set
+from training.simulator.planes import VIEWS
+from training.simulator.styles import STYLES
+from training.simulator.writers import to_grey, write_avi, write_dicom, write_mp4, write_npz
+
+
+@pytest.fixture(scope="module", params=["b_mode", "colour_doppler"])
+def cine(request: pytest.FixtureRequest) -> SimulatedCine:
+    return simulate_cine(3, "A4C", "dynamic", variant=request.param, frame_times_ms=np.arange(4) * 20.0)
+
+
+def test_npz_holds_grey_frames_and_json_meta(cine: SimulatedCine, tmp_path: Path) -> None:
+    write_npz(cine, tmp_path / "a.npz", with_truth=True)
+    archive = np.load(tmp_path / "a.npz")
+    meta = json.loads(str(archive["meta"]))
+    assert archive["frames"].shape == (4, 112, 112)
+    assert meta["view"] == "A4C"
+    assert meta["frame_times_ms"][1] == 20.0
+    assert np.array_equal(archive["sector_mask"], cine.truth.sector_mask)
+
+
+@pytest.mark.parametrize(("write", "name"), [(write_avi, "a.avi"), (write_mp4, "a.mp4")])
+def test_video_reads_back_with_the_same_frames_and_rate(cine: SimulatedCine, tmp_path: Path, write, name: str) -> None:  # type: ignore[no-untyped-def]
+    write(cine, tmp_path / name)
+    video = cv2.VideoCapture(str(tmp_path / name))
+    assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(50, abs=0.5)
+    read = np.stack([video.read()[1] for _ in range(4)]).mean(axis=3)
+    assert np.abs(read - cine.frames.mean(axis=3)).mean() < 8
+
+
+def test_raw_dicom_gives_back_the_very_pixels(cine: SimulatedCine, tmp_path: Path) -> None:
+    write_dicom(cine, tmp_path / "a.dcm", "raw")
+    dataset = pydicom.dcmread(tmp_path / "a.dcm")
+    assert np.array_equal(dataset.pixel_array.reshape(cine.frames.shape), cine.frames)
+    assert dataset.PhotometricInterpretation == ("RGB" if cine.frames.shape[3] == 3 else "MONOCHROME2")
+
+
+def test_jpeg_dicom_decodes_close_to_the_pixels(cine: SimulatedCine, tmp_path: Path) -> None:
+    write_dicom(cine, tmp_path / "a.dcm", "jpeg")
+    dataset = pydicom.dcmread(tmp_path / "a.dcm")
+    assert dataset.PhotometricInterpretation == "YBR_FULL_422"
+    assert dataset.file_meta.TransferSyntaxUID == pydicom.uid.JPEGBaseline8Bit
+    frame = next(pydicom.encaps.generate_frames(dataset.PixelData, number_of_frames=4))
+    read = cv2.imdecode(np.frombuffer(frame, np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert np.abs(read.mean(axis=2) - cine.frames[0].mean(axis=2)).mean() < 4
+
+
+def test_dicom_tells_time_and_centimetres(cine: SimulatedCine, tmp_path: Path) -> None:
+    write_dicom(cine, tmp_path / "a.dcm", "raw")
+    dataset = pydicom.dcmread(tmp_path / "a.dcm")
+    region = dataset.SequenceOfUltrasoundRegions[0]
+    assert float(dataset.FrameTime) == pytest.approx(20)
+    assert dataset.NumberOfFrames == 4
+    assert region.PhysicalUnitsXDirection == 3
+    assert region.PhysicalDeltaX * 10 == pytest.approx(cine.truth.pixel_spacing_mm)
+
+
+def test_same_cine_gets_the_same_identifiers(cine: SimulatedCine, tmp_path: Path) -> None:
+    for name in ("a.dcm", "b.dcm"):
+        write_dicom(cine, tmp_path / name, "raw")
+    assert (tmp_path / "a.dcm").read_bytes() == (tmp_path / "b.dcm").read_bytes()
+
+
+def test_unknown_transfer_syntax_is_refused(cine: SimulatedCine, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="jpeg or raw"):
+        write_dicom(cine, tmp_path / "a.dcm", "mpeg2")
+
+
+def test_set_of_jobs_writes_its_files_and_a_manifest(tmp_path: Path) -> None:
+    paths = write_set([Job(5, "PLAX", "camus", tmp_path, "npz", 32, False)], tmp_path, workers=1)
+    rows = list(csv.DictReader((tmp_path / "manifest.csv").read_text().splitlines()))
+    assert [row["view"] for row in rows] == ["PLAX"]
+    assert [path.name for path in paths] == [row["path"] for row in rows]
+    assert np.load(paths[0])["frames"].shape[1:] == (32, 32)
+
+
+def test_styles_of_a_set_do_not_follow_the_view() -> None:
+    picked = [[pick_style(subject, view) for subject in range(300)] for view in VIEWS]
+    for styles in picked:
+        assert all(30 < styles.count(style) < 70 for style in STYLES)
+
+
+def test_unknown_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="npz"):
+        simulate_set(1, tmp_path, "gif", 32, 1, with_truth=False)
+
+
+def test_grey_frames_drop_the_channel_axis() -> None:
+    assert to_grey(np.zeros((2, 4, 4, 3), np.uint8)).shape == (2, 4, 4)
+    assert to_grey(np.zeros((2, 4, 4, 1), np.uint8)).shape == (2, 4, 4)

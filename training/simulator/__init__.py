@@ -1,0 +1,1 @@
+"""The beating heart and the ultrasound scanner."""

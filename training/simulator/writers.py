@@ -1,0 +1,207 @@
+"""Store a simulated cine as the files a site would send: npz, AVI, MP4 and DICOM."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.sequence import Sequence
+from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit, generate_uid
+
+from training.simulator.arrays import ByteArray
+from training.simulator.cine import SimulatedCine
+from training.simulator.planes import VIEWS
+
+US_MULTI_FRAME = "1.2.840.10008.5.1.4.1.1.3.1"
+UID_ROOT = "1.2.826.0.1.3680043.8.498."  # pydicom's own root
+JPEG_QUALITY = 90
+CENTIMETRE_UNIT = 3  # PS3.3 C.8.5.5.1.1, physical units code
+TISSUE_DATA, COLOUR_FLOW_DATA, REGION_2D = 1, 2, 1
+
+
+def describe(cine: SimulatedCine, with_arrays: bool = False) -> dict[str, Any]:
+    """Give the truth as plain JSON values; arrays over frames only when asked, never the mask."""
+    meta: dict[str, Any] = {"frame_times_ms": [round(float(time), 3) for time in cine.frame_times_ms]}
+    for field in fields(cine.truth):
+        value = getattr(cine.truth, field.name)
+        if isinstance(value, np.ndarray):
+            if with_arrays and value.ndim == 1:
+                meta[field.name] = [round(float(v), 4) for v in value]
+        else:
+            meta[field.name] = value
+    return meta
+
+
+def to_grey(frames: ByteArray) -> ByteArray:
+    """Frames [T, H, W, C] to [T, H, W]."""
+    if frames.shape[3] == 1:
+        return frames[..., 0]
+    return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]).astype(np.uint8)
+
+
+def write_npz(cine: SimulatedCine, path: Path, with_truth: bool = False) -> None:
+    """Write `frames` [T, H, W] uint8 and a JSON `meta`; with the truth also mask, contours and arrays in meta."""
+    arrays: dict[str, Any] = {"frames": to_grey(cine.frames), "meta": json.dumps(describe(cine, with_truth))}
+    if with_truth:
+        arrays["sector_mask"] = cine.truth.sector_mask
+        arrays["lv_contour_px"] = cine.truth.lv_contour_px
+    np.savez_compressed(path, **arrays)
+
+
+def write_avi(cine: SimulatedCine, path: Path) -> None:
+    """Write Motion JPEG in AVI at the cine's mean frame rate."""
+    _write_video(cine, path, "MJPG")
+
+
+def write_mp4(cine: SimulatedCine, path: Path) -> None:
+    """Write MPEG-4 part 2 in MP4 at the cine's mean frame rate."""
+    _write_video(cine, path, "mp4v")
+
+
+def write_dicom(cine: SimulatedCine, path: Path, transfer_syntax: str = "jpeg") -> None:
+    """Write an Ultrasound Multi-frame Image.
+
+    Args:
+        cine: what to store.
+        path: the file.
+        transfer_syntax: `jpeg` (JPEG Baseline, YBR_FULL_422) or `raw` (uncompressed, MONOCHROME2 or RGB).
+
+    Raises:
+        ValueError: another transfer syntax was asked for.
+
+    Reference:
+        DICOM PS3.3 A.7, US Multi-frame IOD; C.7.6.5, Cine; C.8.5.5, US Region Calibration; C.8.5.6, US Image.
+    """
+    if transfer_syntax not in ("jpeg", "raw"):
+        raise ValueError(f"unknown transfer syntax {transfer_syntax!r}, expected jpeg or raw")
+    is_jpeg = transfer_syntax == "jpeg"
+    dataset = Dataset()
+    _add_identity(dataset, cine)
+    _add_cine(dataset, cine)
+    _add_region(dataset, cine)
+    _add_pixels(dataset, cine.frames, is_jpeg)
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit if is_jpeg else ExplicitVRLittleEndian
+    dataset.save_as(path, enforce_file_format=True)
+
+
+def frame_step_ms(cine: SimulatedCine) -> float:
+    """Mean time between frames in ms; 33.3 for a single frame."""
+    times = cine.frame_times_ms
+    return float((times[-1] - times[0]) / (len(times) - 1)) if len(times) > 1 else 1000 / 30
+
+
+def _write_video(cine: SimulatedCine, path: Path, codec: str) -> None:
+    """Write frames with OpenCV; sides must be even for most players, so an odd one is padded."""
+    _, height, width, channels = cine.frames.shape
+    size = (width + width % 2, height + height % 2)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 1000 / frame_step_ms(cine), size)
+    if not writer.isOpened():
+        raise OSError(f"OpenCV could not open {path} for codec {codec}")
+    for frame in cine.frames:
+        colour = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR if channels == 3 else cv2.COLOR_GRAY2BGR)
+        writer.write(cv2.copyMakeBorder(colour, 0, height % 2, 0, width % 2, cv2.BORDER_CONSTANT))
+    writer.release()
+
+
+def _add_identity(dataset: Dataset, cine: SimulatedCine) -> None:
+    """Patient, study, series, equipment and SOP Common modules; nothing but a synthetic patient number."""
+    truth = cine.truth
+    times = f"{len(cine.frames)}x{frame_step_ms(cine):.3f}ms"
+    name = f"{truth.seed}-{truth.view}-{truth.style}-{truth.variant}-{cine.frames.shape[1:]}-{times}"
+    dataset.SOPClassUID = US_MULTI_FRAME
+    dataset.SOPInstanceUID = _uid("instance", name)
+    dataset.PatientName = "Simulated^Subject"
+    dataset.PatientID = f"SIM{truth.seed:08d}"
+    dataset.PatientBirthDate = dataset.PatientSex = ""
+    dataset.StudyInstanceUID = _uid("study", str(truth.seed))
+    dataset.SeriesInstanceUID = _uid("series", f"{truth.seed}-{truth.style}")
+    dataset.StudyID = str(truth.seed)
+    dataset.StudyDate = dataset.ContentDate = "20200101"
+    dataset.StudyTime = dataset.ContentTime = "120000"
+    dataset.ReferringPhysicianName = dataset.AccessionNumber = ""
+    dataset.Modality = "US"
+    dataset.SeriesNumber = 1
+    dataset.InstanceNumber = 1 + VIEWS.index(truth.view)
+    dataset.Manufacturer = "Echoplane simulator"
+    dataset.ManufacturerModelName = truth.style
+    dataset.SoftwareVersions = "1"
+    dataset.PatientOrientation = ""
+    dataset.ImageType = ["DERIVED", "PRIMARY", "", "0011" if truth.variant == "colour_doppler" else "0001"]
+    dataset.DerivationDescription = "Simulated image, no patient"
+
+
+def _add_cine(dataset: Dataset, cine: SimulatedCine) -> None:
+    """Cine, Multi-frame and US Image modules."""
+    step_ms = frame_step_ms(cine)
+    dataset.NumberOfFrames = len(cine.frames)
+    dataset.FrameIncrementPointer = 0x00181063
+    dataset.FrameTime = f"{step_ms:.6g}"
+    dataset.CineRate = dataset.RecommendedDisplayFrameRate = max(1, round(1000 / step_ms))
+    dataset.HeartRate = round(cine.truth.heart_rate_bpm)
+    dataset.LossyImageCompression = "00"
+
+
+def _add_region(dataset: Dataset, cine: SimulatedCine) -> None:
+    """US Region Calibration module: the sector's box, in cm a pixel."""
+    rows, columns = np.nonzero(cine.truth.sector_mask)
+    region = Dataset()
+    region.RegionSpatialFormat = REGION_2D
+    region.RegionDataType = COLOUR_FLOW_DATA if cine.truth.variant == "colour_doppler" else TISSUE_DATA
+    region.RegionFlags = 0
+    region.RegionLocationMinX0, region.RegionLocationMinY0 = int(columns.min()), int(rows.min())
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = int(columns.max()), int(rows.max())
+    region.ReferencePixelX0 = round(cine.truth.probe_px[0]) - int(columns.min())
+    region.ReferencePixelY0 = round(cine.truth.probe_px[1]) - int(rows.min())
+    region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = CENTIMETRE_UNIT
+    region.ReferencePixelPhysicalValueX = region.ReferencePixelPhysicalValueY = 0.0
+    region.PhysicalDeltaX = region.PhysicalDeltaY = cine.truth.pixel_spacing_mm / 10
+    dataset.SequenceOfUltrasoundRegions = Sequence([region])
+
+
+def _add_pixels(dataset: Dataset, frames: ByteArray, is_jpeg: bool) -> None:
+    """Image Pixel module; JPEG frames are always colour, raw ones keep their channels."""
+    count, height, width, channels = frames.shape
+    dataset.Rows, dataset.Columns = height, width
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit, dataset.PixelRepresentation = 7, 0
+    dataset.SamplesPerPixel = 3 if is_jpeg else channels
+    if dataset.SamplesPerPixel == 3:
+        dataset.PlanarConfiguration = 0
+    if not is_jpeg:
+        dataset.PhotometricInterpretation = "RGB" if channels == 3 else "MONOCHROME2"
+        data = frames.tobytes()
+        dataset.PixelData = data + b"\0" * (len(data) % 2)
+        dataset["PixelData"].VR = "OB"
+        return
+    dataset.PhotometricInterpretation = "YBR_FULL_422"
+    coded = [_code_jpeg(frame) for frame in frames]
+    dataset.PixelData = encapsulate(coded)
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+    dataset.LossyImageCompression = "01"
+    dataset.LossyImageCompressionRatio = f"{count * height * width * 3 / sum(map(len, coded)):.4g}"
+    dataset.LossyImageCompressionMethod = "ISO_10918_1"
+
+
+def _code_jpeg(frame: ByteArray) -> bytes:
+    """One frame [H, W, C] as baseline JPEG, YCbCr 4:2:2."""
+    colour = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR if frame.shape[2] == 3 else cv2.COLOR_GRAY2BGR)
+    options = [
+        cv2.IMWRITE_JPEG_QUALITY,
+        JPEG_QUALITY,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
+    ]
+    return bytes(cv2.imencode(".jpg", colour, options)[1].tobytes())
+
+
+def _uid(kind: str, name: str) -> str:
+    """A UID that depends on the names only."""
+    return str(generate_uid(prefix=UID_ROOT, entropy_srcs=["echoplane simulator", kind, name]))
