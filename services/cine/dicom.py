@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -77,7 +78,7 @@ def read_dicom(data: bytes | memoryview, limits: ReadLimits) -> Cine:
     rows, columns = _integer(dataset, "Rows"), _integer(dataset, "Columns")
     frame_count = max(1, _integer(dataset, "NumberOfFrames", 1))
     limits.check_shape(frame_count, rows, columns)
-    is_ultrasound = str(dataset.get("Modality", "")) in ("US", "IVUS")
+    is_ultrasound = str(dataset.get("Modality", "")) == "US"
     times_ms, timing_source = _frame_times(dataset, frame_count)
     return Cine(
         format=CineFormat.DICOM,
@@ -93,10 +94,16 @@ def read_dicom(data: bytes | memoryview, limits: ReadLimits) -> Cine:
 
 def _parse(data: bytes | memoryview) -> Dataset:
     try:
-        dataset = pydicom.dcmread(io.BytesIO(data), force=True, specific_tags=list(_WANTED_TAGS))
-        if not dataset:
-            raise InvalidDicomError
-        return dataset
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what pydicom warns of shows in what it returns
+            dataset = pydicom.dcmread(io.BytesIO(data), force=True, specific_tags=list(_WANTED_TAGS))
+        if dataset:
+            return dataset
+        if dataset.file_meta:  # pydicom drops everything it has read when encapsulated pixels end too early
+            raise _damaged_pixels("a DICOM object that ends before its pixels do")
+        raise InvalidDicomError
+    except CineUnreadableError:
+        raise
     except Exception as error:  # pydicom raises almost anything on damaged headers; this process holds one cine only
         raise CineUnreadableError(
             Reason.HEADER_DAMAGED,

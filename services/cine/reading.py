@@ -72,7 +72,7 @@ def detect_format(data: bytes | memoryview) -> CineFormat | None:
 
 
 def _begins_with_element(head: bytes) -> bool:
-    """Tell DICOM without the preamble of PS3.10 section 7.1: a little endian element of group 0002 or 0008 comes first."""
+    """Tell DICOM without the preamble of PS3.10 section 7.1: an element of group 0002 or 0008 comes first."""
     if head[:2] not in (b"\x02\x00", b"\x08\x00") or len(head) < _SHORTEST_ELEMENT_BYTES:
         return False
     has_representation = head[4:6].isalpha() and head[4:6].isupper()

@@ -88,6 +88,7 @@ async def _run(settings: GatewaySettings, service: ViewService, registry: Collec
     reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     port = _bind(server, settings)
     exporter, _ = _start_metrics(settings, registry)
+    await _tell_readiness(service.assessor.backend, healthy)
     await server.start()
     readiness = asyncio.create_task(_follow_readiness(service.assessor.backend, healthy))
     identity = service.assessor.backend.identity
@@ -141,11 +142,15 @@ def _start_metrics(settings: GatewaySettings, registry: CollectorRegistry) -> tu
 async def _follow_readiness(backend: Backend, healthy: health.aio.HealthServicer) -> None:
     """Keep the health service telling the truth about the backend."""
     while True:
-        is_ready = await backend.is_ready()
-        status = health_pb2.HealthCheckResponse.SERVING if is_ready else health_pb2.HealthCheckResponse.NOT_SERVING
-        for name in ("", SERVICE):
-            await healthy.set(name, status)
         await asyncio.sleep(_READINESS_PERIOD_S)
+        await _tell_readiness(backend, healthy)
+
+
+async def _tell_readiness(backend: Backend, healthy: health.aio.HealthServicer) -> None:
+    is_ready = await backend.is_ready()
+    status = health_pb2.HealthCheckResponse.SERVING if is_ready else health_pb2.HealthCheckResponse.NOT_SERVING
+    for name in ("", SERVICE):
+        await healthy.set(name, status)
 
 
 async def _told_to_stop() -> None:

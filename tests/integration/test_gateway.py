@@ -72,7 +72,7 @@ async def test_another_modality_is_an_answer_without_a_view(gateway: Gateway) ->
         (b"", "EMPTY"),
         (b"neither a cine nor anything else " * 40, "FORMAT_UNKNOWN"),
         (example("rtplan.dcm"), "PIXELS_MISSING"),
-        (example("examples_ybr_color.dcm")[:100_000], "PIXELS_MISSING"),
+        (example("examples_ybr_color.dcm")[:100_000], "PIXELS_DAMAGED"),
         (example("examples_jpeg2k.dcm"), "CODEC_UNSUPPORTED"),
     ],
 )

@@ -101,7 +101,8 @@ def _write_video(cine: SimulatedCine, path: Path, codec: str) -> None:
     """Write frames with OpenCV; sides must be even for most players, so an odd one is padded."""
     _, height, width, channels = cine.frames.shape
     size = (width + width % 2, height + height % 2)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 1000 / frame_step_ms(cine), size)
+    rate_hz = round(1000 / frame_step_ms(cine), 1)  # MPEG-4 part 2 counts time in at most 65535 steps a second
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), rate_hz, size)
     if not writer.isOpened():
         raise OSError(f"OpenCV could not open {path} for codec {codec}")
     for frame in cine.frames:
