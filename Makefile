@@ -59,19 +59,35 @@ check: .venv-dev/installed ## format, lint, types, import contracts, proto, unit
 	@$(DEV)/buf lint proto
 	@$(DEV)/buf format --exit-code --diff proto
 	@$(DEV)/hadolint --config .hadolint.yaml Dockerfile
+	@$(DEV)/shellcheck $$(git ls-files '*.sh') .ci/run
 	@$(MAKE) --no-print-directory test-unit
 
 .PHONY: test-unit
 test-unit: .venv-dev/installed ## the fast tests
 	@$(DEV)/pytest tests/unit --numprocesses 2
 
+.PHONY: triton
+triton: .venv-dev/installed ## install the real Triton server that the tests talk to
+	@tests/integration/triton/install.sh
+
 .PHONY: test
-test: .venv/installed .venv-dev/installed triton ## every test that CI runs, a real Triton server included
+test: .venv/installed triton ## every test that CI runs, a real Triton server included
 	@$(DEV)/pytest
 
 .PHONY: bench
 bench: .venv-dev/installed ## ratios against named baselines, measured in one run
 	@$(DEV)/python -m tests.bench.predict_view
+
+.PHONY: smoke
+smoke: .venv-dev/installed ## simulate, train, export and predict, tiny, in a minute or two
+	@$(DEV)/echoplane train classifier --preset smoke --out out/smoke/run
+	@$(DEV)/echoplane export --checkpoint out/smoke/run --repository out/smoke/model_repository
+	@$(DEV)/echoplane simulate --subjects 1 --out out/smoke/cines --format avi
+	@$(DEV)/echoplane predict out/smoke/cines --model-repository out/smoke/model_repository || [ $$? -eq 1 ]
+
+.PHONY: image
+image: ## build the container (with docker, podman, or buildah as root on Debian) and run it
+	@deploy/image/build.sh
 
 .PHONY: lock
 lock: ## resolve requirements.lock again

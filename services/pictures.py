@@ -13,6 +13,8 @@ from services.cine.sector import Sector
 _SCALE = 2
 _COLUMNS = 4
 _BAR_PX = 30
+ROW_HEIGHT_PX = _BAR_PX + MODEL_SIDE_PX * _SCALE
+"""Height of a picture's title and first row of frames."""
 _OUTLINE = (90, 200, 250)
 _GOOD, _BAD, _GREY = (120, 220, 120), (250, 130, 110), (200, 200, 200)
 

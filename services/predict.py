@@ -15,6 +15,7 @@ import typer
 from echoplane.v1 import view_pb2
 from google.protobuf.json_format import MessageToDict
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
@@ -114,7 +115,9 @@ def predict(
         for answer in answers:
             print(json.dumps(answer.as_dict()))
     else:
-        Console().print(_table(answers))
+        console = Console()
+        console.print(_table(answers))
+        print_reasons(console, answers)
     if any(answer.response is None for answer in answers):
         raise typer.Exit(1)
 
@@ -194,9 +197,16 @@ def draw(answer: Answer, intake: Intake) -> UInt8Array:
     return draw_answer(intake, title, is_good, frames)
 
 
+def print_reasons(console: Console, answers: list[Answer]) -> None:
+    """Say in words what was found, a line a file that has something to say."""
+    for answer in answers:
+        if answer.why:
+            console.print(f"[bold]{escape(answer.path.name)}[/bold]: {escape(answer.why)}")
+
+
 def _table(answers: list[Answer]) -> Table:
-    table = Table("file", "verdict", "view", "confidence", "why")
+    table = Table("file", "verdict", "view", "confidence", "found")
     for answer in answers:
         confidence = f"{answer.response.confidence:.0%}" if answer.response and answer.response.probabilities else "-"
-        table.add_row(answer.path.name, answer.verdict, answer.view, confidence, answer.why)
+        table.add_row(answer.path.name, answer.verdict, answer.view, confidence, " ".join(answer.codes))
     return table

@@ -17,8 +17,8 @@ from deploy.demo.gateway import running_gateway
 from services.cine.cine import UInt8Array
 from services.cine.intake import IntakeOptions
 from services.client import Client
-from services.pictures import save_picture
-from services.predict import Answer, AskServer, draw
+from services.pictures import ROW_HEIGHT_PX, save_picture
+from services.predict import Answer, AskServer, draw, print_reasons
 from services.runtime.sandbox import Sandbox
 
 OUT = Path("out/demo")
@@ -34,6 +34,7 @@ def main() -> int:
         console.print(f"The gateway serves gRPC on {gateway.address}; {len(cines)} cines go to it one by one.")
         answers, pictures = asyncio.run(_ask_all(gateway.address, cines))
     console.print(_table(cines, answers))
+    print_reasons(console, answers)
     save_picture(_sheet(pictures), str(OUT / "answers.png"))
     wrong = sum(not cine.is_met_by(answer) for cine, answer in zip(cines, answers, strict=True))
     console.print(
@@ -61,18 +62,16 @@ async def _ask_all(address: str, cines: list[DemoCine]) -> tuple[list[Answer], l
 
 
 def _table(cines: list[DemoCine], answers: list[Answer]) -> Table:
-    table = Table("cine", "expected", "answered", "confidence", "", "why", title="One cine in, one view out")
+    table = Table("cine", "expected", "answered", "", title="One cine in, one view out", show_lines=True)
     for cine, answer in zip(cines, answers, strict=True):
         response = answer.response
-        confidence = f"{response.confidence:.0%}" if response is not None and response.probabilities else "-"
-        mark = "[green]ok[/green]" if cine.is_met_by(answer) else "[red]DIFFERS[/red]"
+        confidence = f" {response.confidence:.0%}" if response is not None and response.probabilities else ""
+        mark = "[green]ok[/green]" if cine.is_met_by(answer) else "[red]no[/red]"
         table.add_row(
             f"{cine.path.name}\n[dim]{cine.origin}[/dim]",
-            f"{cine.verdict} {cine.reason}".strip() + f"\n{cine.view}",
-            f"{answer.verdict} {' '.join(answer.codes)}".strip() + f"\n{answer.view}",
-            confidence,
+            f"{cine.verdict}\n{cine.reason or cine.view}" + (f", {cine.view}" if cine.reason else ""),
+            f"{answer.verdict}\n{', '.join([*answer.codes, answer.view])}{confidence}",
             mark,
-            answer.why,
         )
     return table
 
@@ -82,7 +81,8 @@ def _trained_on(answers: list[Answer]) -> str:
 
 
 def _sheet(pictures: list[UInt8Array]) -> UInt8Array:
-    """Lay the pictures out in columns, black where one is missing."""
+    """Lay the first row of frames of each picture out in columns, black where one is missing."""
+    pictures = [picture[:ROW_HEIGHT_PX] for picture in pictures]
     height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
     tiles = [
         cv2.copyMakeBorder(p, 0, height - p.shape[0] + 6, 0, width - p.shape[1] + 6, cv2.BORDER_CONSTANT)

@@ -72,7 +72,8 @@ make_base() {
         echo "deb $mirror $release-updates main"
         echo "deb ${mirror}-security $release-security main"
     } >"$tree/etc/apt/sources.list"
-    rm -rf "$tree"/var/lib/apt/lists/* "$tree"/var/cache/apt/archives/*.deb
+    # what Debian's own slim image leaves out too
+    rm -rf "$tree"/var/lib/apt/lists/* "$tree"/var/cache/apt/archives/*.deb "$tree"/usr/share/{doc,info,locale,man}/*
     container=$(buildah "${storage[@]}" from scratch)
     buildah "${storage[@]}" add --quiet "$container" "$tree" /
     buildah "${storage[@]}" commit --quiet --rm "$container" "$base"
@@ -80,22 +81,23 @@ make_base() {
 }
 
 build_without_engine() {
-    local volumes=() line container entry
+    local volumes=() line entry
     install_tools
     mkdir -p "$cache"
     choose_storage
     base=localhost/debian:$release-minbase
     make_base
     while read -r line; do volumes+=(--volume "$line"); done < <(python3 deploy/image/host_pip.py "$cache")
-    buildah "${storage[@]}" build --isolation chroot --network host --pull-never --format docker --layers \
+    buildah "${storage[@]}" build --isolation chroot --network host --pull-never --format docker \
         "${volumes[@]}" --build-arg "BASE=$base" --target "$target" --tag "$tag" .
+    buildah "${storage[@]}" rmi --prune >/dev/null
     buildah "${storage[@]}" images "$tag"
     if [[ $target != gateway-cpu ]]; then return; fi
 
     container=$(buildah "${storage[@]}" from --pull-never "$tag")
-    # shellcheck disable=SC2064  # the container's name is known now
-    trap "buildah ${storage[*]} rm $container >/dev/null" EXIT
-    read -ra entry < <(buildah "${storage[@]}" inspect --format '{{join .Docker.config.Entrypoint " "}}' "$container")
+    trap 'buildah "${storage[@]}" rm "$container" >/dev/null' EXIT
+    local each='{{range .Docker.Config.Entrypoint}}{{.}} {{end}}'
+    read -ra entry <<<"$(buildah "${storage[@]}" inspect --format "$each" "$container")"
     buildah "${storage[@]}" run --isolation chroot --network host \
         --volume "$PWD/deploy/image/check.py:/check.py:ro" "$container" -- python3 /check.py "${entry[@]}"
 }

@@ -11,7 +11,7 @@ import sys
 import urllib.request
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 
 TIMEOUT_S = 5.0
 
@@ -23,9 +23,13 @@ def is_serving() -> bool:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
             return bool(answer.status == 200)
     with grpc.insecure_channel(f"127.0.0.1:{os.environ.get('ECHOPLANE_GATEWAY_PORT', '50051')}") as channel:
-        health = health_pb2_grpc.HealthStub(channel)
-        answer = health.Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_S)
-        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+        check = channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
+        response = check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_S)
+        return response.status == health_pb2.HealthCheckResponse.SERVING
 
 
 if __name__ == "__main__":

@@ -47,6 +47,16 @@ class ReadLimits:
         _check(Reason.LIMIT_PIXELS, frames * rows * columns, self.max_total_pixels, "pixels in all", smaller)
 
 
+def out_of_memory() -> LimitExceededError:
+    """Make the error of a decoder that asked for more memory than there is."""
+    return LimitExceededError(
+        Reason.LIMIT_MEMORY,
+        found="a cine whose decoder runs out of memory",
+        expected="one that fits",
+        advice="Send a shorter or smaller cine; a damaged one may only claim to be that large.",
+    )
+
+
 def _check(reason: Reason, found: int, limit: int, unit: str, advice: str) -> None:
     if found > limit:
         raise LimitExceededError(reason, found=f"{found} {unit}", expected=f"at most {limit}", advice=advice)

@@ -27,6 +27,9 @@ _COLOUR_FRAMES = 3
 DEFAULT_MAX_FRAMES = 8
 """Frames the model sees of one cine unless asked otherwise."""
 
+STAGES = ("read", "validate", "select", "preprocess")
+"""What is timed, in the order of its happening."""
+
 _Result = TypeVar("_Result")
 
 
@@ -119,7 +122,7 @@ def take_in(data: bytes | memoryview, options: IntakeOptions) -> Intake:
 
 class _Stopwatch:
     def __init__(self) -> None:
-        self.spent_ms = dict.fromkeys(("read", "validate", "select", "preprocess"), 0.0)
+        self.spent_ms = dict.fromkeys(STAGES, 0.0)
 
     def time(self, stage: str, work: Callable[[], _Result]) -> _Result:
         start = time.perf_counter()

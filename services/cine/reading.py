@@ -45,7 +45,7 @@ def read_cine(data: bytes | memoryview, limits: ReadLimits, claimed: CineFormat 
     if claimed is not None and claimed is not found:
         raise CineUnreadableError(
             Reason.FORMAT_MISMATCH,
-            found=f"a {found} file",
+            found=f"{found} bytes",
             expected=f"{claimed}, as the request says",
             advice="Leave the format out, or name the right one.",
         )

@@ -58,12 +58,12 @@ class Sector:
 
 def temporal_sd(frames: UInt8Array) -> FloatArray:
     """Measure how much each pixel changes: [T, h, w] to its standard deviation over time, [h, w], grey levels."""
-    total = np.zeros(frames.shape[1:], np.float32)
+    total = np.zeros(frames.shape[1:], np.float64)  # float32 loses the small differences of long, bright cines
     squares = np.zeros_like(total)
     for frame in frames:
         cv2.accumulate(frame, total)
         cv2.accumulateSquare(frame, squares)
-    mean = total / len(frames)  # whole numbers up to 255**2 * T: exact in float32 for some hundreds of frames
+    mean = total / len(frames)
     return np.asarray(np.sqrt(np.maximum(squares / len(frames) - mean * mean, 0.0)), np.float32)
 
 

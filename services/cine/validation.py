@@ -12,7 +12,13 @@ from services.cine.cine import BoolArray, Cine, FloatArray, UInt8Array
 from services.cine.sector import Sector
 
 COLOUR_CHROMA = 70
-"""Largest minus smallest of R, G and B above which a pixel is coloured; tinted grey maps stay below."""
+"""Largest minus smallest of R, G and B, the scanner's tint taken away, above which a pixel is coloured."""
+
+STRONGEST_TINT = 0.5
+"""Least over largest of R, G and B in a tinted grey map, sepia for one; flow is purer than that."""
+
+LEAST_TINTED_GREY = 32
+"""Darker pixels do not tell a tint."""
 
 COLOUR_AREA_FRACTION = 0.004
 """A colour Doppler box colours at least this share of the sector."""
@@ -89,11 +95,22 @@ def validate(cine: Cine, motion: FloatArray, sector: Sector, colour_frames: UInt
 
 def find_colour(frames: UInt8Array, inside: BoolArray) -> Finding | None:
     """Look for a colour Doppler box: coloured pixels inside the sector, [N, h, w, 3] and [h, w]."""
-    coloured = max(float((_chroma(frame)[inside] > COLOUR_CHROMA).mean()) for frame in frames)
+    coloured = max(float((_chroma(_untinted(frame, inside))[inside] > COLOUR_CHROMA).mean()) for frame in frames)
     if coloured < COLOUR_AREA_FRACTION:
         return None
     message = f"Colour Doppler covers {coloured:.1%} of the sector. Send the same view without colour."
     return Finding(FindingCode.COLOUR_DOPPLER, message)
+
+
+def _untinted(frame: UInt8Array, inside: BoolArray) -> UInt8Array:
+    """Take the tint of the grey map away: it colours most of the sector alike, flow only a part, [h, w, 3]."""
+    pixels = frame[inside].astype(np.float32)  # [h, w, 3] -> [P, 3]
+    largest = pixels.max(axis=1, keepdims=True)
+    is_bright = largest[:, 0] >= LEAST_TINTED_GREY
+    if not is_bright.any():
+        return frame
+    tint = np.median(pixels[is_bright] / largest[is_bright], axis=0)
+    return frame if tint.min() < STRONGEST_TINT else np.asarray(frame * (tint.min() / tint), np.uint8)
 
 
 def _chroma(frame: UInt8Array) -> UInt8Array:

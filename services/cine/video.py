@@ -6,13 +6,14 @@ import io
 from dataclasses import dataclass, field
 
 import av
+import cv2
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from services.cine.budget import ReadLimits
+from services.cine.budget import ReadLimits, out_of_memory
 from services.cine.cine import Cine, CineFormat, TimingSource, UInt8Array, reduce_frame
 from services.cine.errors import CineUnreadableError, CineUnsupportedError, Reason
 
@@ -28,6 +29,7 @@ so nothing the model sees is lost) are kept at half size."""
 COLOUR_EVERY = 30
 """One frame in so many is kept in colour too: a colour box stays for the whole of a stored cine."""
 
+_TAIL_BYTES = 64
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _LIMITED_TO_FULL = np.clip((np.arange(256) - 16) * (255 / 219) + 0.5, 0, 255).astype(np.uint8)  # ITU-R BT.601 luma
 
@@ -36,19 +38,29 @@ _LIMITED_TO_FULL = np.clip((np.arange(256) - 16) * (255 / 219) + 0.5, 0, 255).as
 class _DecodedFrames:
     """Frames of a sequential codec, decoded in one pass: all of them grey, some in colour."""
 
-    reduction: int
+    rows: int
+    columns: int
     grey_frames: list[UInt8Array] = field(default_factory=list)
     colour_frames: list[UInt8Array] = field(default_factory=list)
     times_s: list[float] = field(default_factory=list)
 
+    @property
+    def reduction(self) -> int:
+        """How much smaller than the source the frames are kept."""
+        return 2 if min(self.rows, self.columns) >= 2 * KEPT_SIDE_PX else 1
+
     def colour(self, index: int, reduction: int) -> UInt8Array:
         """Give the colour frame that was kept nearest before `index`."""
-        frame = self.colour_frames[index // COLOUR_EVERY]
-        return reduce_frame(frame, max(1, reduction // self.reduction))
+        return self._resized(self.colour_frames[index // COLOUR_EVERY], reduction)
 
     def grey(self, index: int, reduction: int) -> UInt8Array:
         """Give a kept grey frame, reduced further where asked."""
-        return reduce_frame(self.grey_frames[index], max(1, reduction // self.reduction))
+        return self._resized(self.grey_frames[index], reduction)
+
+    def _resized(self, frame: UInt8Array, reduction: int) -> UInt8Array:
+        if reduction >= self.reduction:
+            return reduce_frame(frame, reduction // self.reduction)
+        return np.asarray(cv2.resize(frame, (self.columns, self.rows), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def read_video(data: bytes | memoryview, kind: CineFormat, limits: ReadLimits) -> Cine:
@@ -67,30 +79,29 @@ def read_video(data: bytes | memoryview, kind: CineFormat, limits: ReadLimits) -
         CineUnsupportedError: another codec than CODECS.
         LimitExceededError: over a limit.
     """
+    if not _is_whole(data, kind):
+        raise _damaged(f"{kind} bytes that are cut short", kind)
     try:
-        with av.open(io.BytesIO(data), mode="r", format=DEMUXERS[kind]) as container:
+        with av.open(io.BytesIO(data), mode="r", format=DEMUXERS[kind], metadata_errors="ignore") as container:
             stream = _video_stream(container, kind)
             limits.check_shape(max(1, stream.frames), stream.height, stream.width)
             frames = _decode(container, stream, limits)
+    except MemoryError as error:
+        raise out_of_memory() from error
     except (av.FFmpegError, ValueError, EOFError) as error:
-        raise CineUnreadableError(
-            Reason.PIXELS_DAMAGED,
-            found=f"a damaged {kind} file ({type(error).__name__})",
-            expected=f"a whole {kind} file",
-            advice="Export the cine again, or send the original.",
-        ) from error
-    if not frames.grey_frames:
+        raise _damaged(f"damaged {kind} bytes ({type(error).__name__})", kind) from error
+    if frames is None:
         raise CineUnreadableError(
             Reason.PIXELS_MISSING,
-            found=f"a {kind} file without a frame that decodes",
+            found=f"{kind} bytes without a frame that decodes",
             expected="at least one frame",
             advice="Export the cine again.",
         )
     times_ms = (np.array(frames.times_s) - frames.times_s[0]) * 1000.0
     return Cine(
         format=kind,
-        rows=stream.height,
-        columns=stream.width,
+        rows=frames.rows,
+        columns=frames.columns,
         frame_times_ms=np.maximum.accumulate(times_ms),
         timing_source=TimingSource.NONE if kind is CineFormat.PNG else TimingSource.CONTAINER,
         regions=(),
@@ -99,19 +110,44 @@ def read_video(data: bytes | memoryview, kind: CineFormat, limits: ReadLimits) -
     )
 
 
+def _damaged(found: str, kind: CineFormat) -> CineUnreadableError:
+    return CineUnreadableError(
+        Reason.PIXELS_DAMAGED,
+        found=found,
+        expected=f"the whole {kind} file",
+        advice="Export the cine again, or send the original.",
+    )
+
+
+def _is_whole(data: bytes | memoryview, kind: CineFormat) -> bool:
+    """Whether the file reaches as far as it claims: FFmpeg plays what is there of a shorter one and says nothing."""
+    if kind is CineFormat.AVI:
+        return 8 + int.from_bytes(data[4:8], "little") <= len(data)  # the size of the first RIFF chunk
+    if kind is CineFormat.GIF:
+        return bytes(data[-_TAIL_BYTES:]).rstrip(b"\0\r\n ").endswith(b";")  # GIF89a section 27
+    at = 0
+    while kind is CineFormat.MP4 and at + 8 <= len(data):  # ISO/IEC 14496-12 section 4.2: boxes, each with its size
+        size = int.from_bytes(data[at : at + 4])
+        if size == 1:
+            size = int.from_bytes(data[at + 8 : at + 16])
+        at = at + size if size >= 8 else len(data)  # 0: to the end of the file
+    return at <= len(data)
+
+
 def _video_stream(container: InputContainer, kind: CineFormat) -> VideoStream:
     if not container.streams.video:
         raise CineUnreadableError(
             Reason.PIXELS_MISSING,
-            found=f"a {kind} file without a video stream",
+            found=f"{kind} bytes without a video stream",
             expected="one video stream",
             advice="Export the cine again.",
         )
     stream = container.streams.video[0]
-    if stream.codec_context.name not in CODECS:
+    codec = "of nobody known" if stream.codec_context is None else stream.codec_context.name
+    if codec not in CODECS:
         raise CineUnsupportedError(
             Reason.CODEC_UNSUPPORTED,
-            found=f"a {kind} file with the codec {stream.codec_context.name}",
+            found=f"{kind} bytes with the codec {codec}",
             expected="one of " + ", ".join(sorted(CODECS)),
             advice="Export the cine as Motion JPEG or H.264.",
         )
@@ -120,13 +156,14 @@ def _video_stream(container: InputContainer, kind: CineFormat) -> VideoStream:
     return stream
 
 
-def _decode(container: InputContainer, stream: VideoStream, limits: ReadLimits) -> _DecodedFrames:
-    frames = _DecodedFrames(reduction=2 if min(stream.height, stream.width) >= 2 * KEPT_SIDE_PX else 1)
+def _decode(container: InputContainer, stream: VideoStream, limits: ReadLimits) -> _DecodedFrames | None:
+    frames = None
     converter = VideoReformatter()  # keeps its tables from frame to frame
     rate_hz = float(stream.average_rate or 0) or 1.0
     for index, frame in enumerate(container.decode(stream)):
         limits.check_shape(index + 1, frame.height, frame.width)
-        if (frame.height, frame.width) != (stream.height, stream.width):
+        frames = frames or _DecodedFrames(frame.height, frame.width)
+        if (frame.height, frame.width) != (frames.rows, frames.columns):
             raise ValueError("the frame size changes inside the file")
         if index % COLOUR_EVERY == 0:
             frames.colour_frames.append(reduce_frame(_rgb(frame, converter), frames.reduction))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 from numpy.typing import NDArray
 
 from services.cine.errors import ConfigError, ModelContractError, ModelTimeoutError
 from services.models.repository import check_weights, find_weights, identify, load_config
 from services.models.spec import ModelSpec
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # since 1.29 it reports its use to its maker; read once, at import
+import onnxruntime
 
 
 class Provider(StrEnum):
@@ -102,6 +105,8 @@ def open_session(weights: Path, provider: Provider, threads: int) -> onnxruntime
     options.log_severity_level = 3
     if provider not in onnxruntime.get_available_providers():
         raise _no_provider(provider, onnxruntime.get_available_providers())
+    if provider is not Provider.CPU:
+        onnxruntime.preload_dlls()  # CUDA and cuDNN come as wheels, where the loader does not look
     try:
         session = onnxruntime.InferenceSession(str(weights), options, providers=[provider.value])
     except Exception as error:  # onnxruntime's exceptions share no public base

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import mmap
 import os
 from typing import Any
@@ -23,7 +24,7 @@ from pydicom.uid import JPEGBaseline8Bit, UltrasoundMultiFrameImageStorage
 from services.cine import errors
 from services.cine.budget import ReadLimits
 from services.cine.cine import CineFormat, UInt8Array
-from services.cine.intake import Intake, IntakeOptions, take_in
+from services.cine.intake import STAGES, Intake, IntakeOptions, take_in
 from services.cine.preprocessing import MODEL_SIDE_PX
 from services.cine.selection import Selection
 from services.cine.validation import Finding, FindingCode, Severity
@@ -99,7 +100,7 @@ def run(options: dict[str, Any], input_fd: int, output_fd: int) -> None:
     Args:
         options: as `encode_options` made them.
         input_fd: the file's bytes.
-        output_fd: where the answer goes.
+        output_fd: shared memory, as large as an answer may be.
     """
     claimed = options["claimed_format"]
     wanted = IntakeOptions(
@@ -116,10 +117,10 @@ def run(options: dict[str, Any], input_fd: int, output_fd: int) -> None:
         kind = type(error).__name__
         parts = {"found": error.found, "expected": error.expected, "advice": error.advice}
         header, arrays = {"error": kind, "reason": error.reason, **parts}, []
-    os.pwrite(output_fd, json.dumps(header).encode().ljust(_HEADER_BYTES), 0)
-    offset = _HEADER_BYTES
-    for array in arrays:
-        offset += os.pwrite(output_fd, array.data.cast("B") if array.size else b"", offset)
+    with mmap.mmap(output_fd, 0) as output:
+        output.write(json.dumps(header).encode().ljust(_HEADER_BYTES))
+        for array in arrays:
+            output.write(array.data.cast("B") if array.size else b"")
 
 
 def _describe(intake: Intake) -> tuple[dict[str, Any], list[NDArray[Any]]]:
@@ -146,8 +147,23 @@ def decode_answer(output: memoryview) -> Intake:
 
     Raises:
         InputError: what the child raised.
-        ValueError, KeyError, TypeError: the answer is malformed.
+        ValueError: the answer is malformed.
     """
+    try:
+        intake = _decode(output)
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"a malformed answer ({type(error).__name__})") from error
+    chosen = len(intake.frame_indices)
+    if not chosen == len(intake.frame_times_ms) == len(intake.model_input):
+        raise ValueError("as many frames, times and inputs do not belong together")
+    if not ((intake.frame_indices >= 0) & (intake.frame_indices < intake.frame_count)).all():
+        raise ValueError("a frame that the cine does not have")
+    if not (np.abs(intake.model_input) <= 1).all():  # a NaN is not, either
+        raise ValueError("model input out of its range")
+    return intake
+
+
+def _decode(output: memoryview) -> Intake:
     header = json.loads(bytes(output[:_HEADER_BYTES]))
     if "error" in header:
         parts = {key: str(header[key]) for key in ("found", "expected", "advice")}
@@ -157,14 +173,13 @@ def decode_answer(output: memoryview) -> Intake:
     for (name, (kind, pattern)), shape in zip(_ARRAYS.items(), header["shapes"], strict=True):
         if len(shape) != len(pattern) or any(p not in (None, s) or s < 0 for p, s in zip(pattern, shape, strict=True)):
             raise ValueError(f"array {name} of an impossible shape")
-        count = int(np.prod(shape, dtype=np.int64))
-        arrays[name] = np.frombuffer(output, kind, count, offset).reshape(shape).copy()
+        arrays[name] = np.frombuffer(output, kind, math.prod(shape), offset).reshape(shape).copy()
         offset += arrays[name].nbytes
     return Intake(
         rows=int(header["rows"]),
         columns=int(header["columns"]),
         frame_count=int(header["frame_count"]),
         findings=tuple(Finding(FindingCode(c), str(m), Severity(s)) for c, m, s in header["findings"]),
-        timings_ms={str(stage): float(spent) for stage, spent in header["timings_ms"].items()},
+        timings_ms={stage: float(header["timings_ms"][stage]) for stage in STAGES},
         **arrays,
     )

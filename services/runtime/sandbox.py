@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import mmap
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +18,6 @@ from typing import Any
 
 from services.cine.errors import (
     CineUnreadableError,
-    EchoplaneError,
     InputError,
     LimitExceededError,
     ReaderUnavailableError,
@@ -25,7 +26,7 @@ from services.cine.errors import (
 from services.cine.intake import Intake, IntakeOptions
 from services.runtime import cine_job
 
-_SIGKILL, _SIGXCPU = 9, 24
+_MIB = 2**20
 
 OUTCOMES = ("answered", "refused", "memory", "time", "crashed")
 """How the process of a cine can end: with an answer, with a typed refusal, or stopped by what it did."""
@@ -84,10 +85,12 @@ class Sandbox:
                 command, pass_fds=[fd], stdin=subprocess.DEVNULL
             )
 
-    def _restart(self) -> None:
-        """Start a new warm parent if the one at hand is gone."""
+    def _replace(self, broken: subprocess.Popen[bytes]) -> None:
+        """Start a new warm parent in place of one that did not answer, unless another thread has done so."""
         with self._lock:
-            if self._process.poll() is not None:
+            if self._process is broken:
+                broken.kill()
+                broken.wait()
                 self._control.close()
                 self._start()
 
@@ -106,7 +109,7 @@ class Sandbox:
             ReaderUnavailableError: the warm parent is gone; a new one is being started.
         """
         options.limits.check_bytes(len(data))
-        output_fd = os.memfd_create("echoplane-output", os.MFD_CLOEXEC)
+        output_fd = _shared_memory(self._limits.output_mib * _MIB)
         try:
             ended = self._run(data, options, output_fd)
             intake = self._judge(ended, output_fd)
@@ -126,30 +129,37 @@ class Sandbox:
         with os.fdopen(reply_read, "rb") as reply:
             try:
                 _write_all(input_fd, data)
-                with self._lock:
-                    socket.send_fds(self._control, [json.dumps(job).encode()], [input_fd, output_fd, reply_write])
-            except OSError as error:
-                self._restart()
-                raise ReaderUnavailableError from error
+                process = self._send(json.dumps(job).encode(), [input_fd, output_fd, reply_write])
             finally:
                 os.close(input_fd)
                 os.close(reply_write)
             line = reply.readline()
         if not line:
-            self._restart()
+            self._replace(process)
             raise ReaderUnavailableError
         return dict(json.loads(line))
 
+    def _send(self, job: bytes, fds: list[int]) -> subprocess.Popen[bytes]:
+        with self._lock:
+            process = self._process
+            try:
+                socket.send_fds(self._control, [job], fds)
+                return process
+            except OSError as error:
+                failure = error
+        self._replace(process)
+        raise ReaderUnavailableError from failure
+
     def _judge(self, ended: dict[str, Any], output_fd: int) -> Intake:
         code = ended["exit"]
-        if ended["late"] or code in (-_SIGXCPU, -_SIGKILL):
+        if ended["late"] or code == -signal.SIGXCPU:
             raise LimitExceededError(
                 Reason.LIMIT_TIME,
                 found=f"a cine that takes longer than {self._limits.cpu_s} s of computing to read",
                 expected="one that is read within it",
                 advice="Send a shorter or smaller cine.",
             )
-        if code == cine_job.EXIT_MEMORY:
+        if code in (cine_job.EXIT_MEMORY, -signal.SIGKILL):  # nobody but the kernel's out-of-memory killer sends it
             raise LimitExceededError(
                 Reason.LIMIT_MEMORY,
                 found=f"a cine that needs more than {self._limits.memory_mib} MiB to read",
@@ -159,16 +169,21 @@ class Sandbox:
         if code != 0:
             raise _crashed()
         try:
-            size = os.fstat(output_fd).st_size
-            with mmap.mmap(output_fd, size, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as output:
+            with mmap.mmap(output_fd, 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as output:
                 return cine_job.decode_answer(output)
-        except EchoplaneError:
-            raise
-        except (ValueError, KeyError, TypeError) as error:
+        except ValueError as error:
             raise _crashed() from error
 
 
 _OUTCOMES = {Reason.LIMIT_MEMORY: "memory", Reason.LIMIT_TIME: "time", Reason.DECODER_CRASHED: "crashed"}
+
+
+def _shared_memory(size_bytes: int) -> int:
+    """Make a file in memory whose size nobody can change: mapping one that shrinks would end this process."""
+    fd = os.memfd_create("echoplane-output", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, size_bytes)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
+    return fd
 
 
 def _write_all(fd: int, data: bytes | memoryview) -> None:

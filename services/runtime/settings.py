@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,7 +19,7 @@ class ProcessSettings(BaseSettings):
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """Build the settings from the environment.
+        """Build the settings from the environment, or from variables that stand for it.
 
         pydantic-settings leaves misspelt variables alone; here one that starts with the prefix and names no setting
         stops the start.
@@ -28,18 +28,22 @@ class ProcessSettings(BaseSettings):
             ConfigError: an unknown name or a value out of range.
         """
         prefix = cls.model_config["env_prefix"]
-        given = {key for key in (environment or os.environ) if key.upper().startswith(prefix)}
-        known = {prefix + name.upper() for name in cls.model_fields}
-        if unknown := sorted(key for key in given if key.upper() not in known):
+        variables = os.environ if environment is None else environment
+        given = {key.upper(): value for key, value in variables.items() if key.upper().startswith(prefix)}
+        known = {prefix + name.upper(): name for name in cls.model_fields}
+        if unknown := sorted(given.keys() - known.keys()):
             raise ConfigError(
                 found=f"the unknown variable {', '.join(unknown)}",
                 expected=f"one of {', '.join(sorted(known))}",
                 advice="Correct its spelling or remove it.",
             )
+        values: dict[str, Any] = {known[key]: value for key, value in given.items()}
         try:
-            return cls()
-        except ValidationError as error:
-            faults = "; ".join(f"{prefix}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+            return cls(**values)
+        except ValidationError as error:  # without a location: the settings do not go together
+            faults = "; ".join(
+                ": ".join([*(prefix + str(at).upper() for at in e["loc"]), e["msg"]]) for e in error.errors()
+            )
             raise ConfigError(
                 found=faults, expected="values in range", advice="See `echoplane serve --help`."
             ) from error

@@ -111,7 +111,7 @@ def _run_child(job: dict[str, Any], input_fd: int, output_fd: int) -> None:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _close_others({input_fd, output_fd})
-        _limit(job["limits"])
+        confine(job["limits"])
         cine_job.run(job["options"], input_fd, output_fd)
         code = 0
     except MemoryError:
@@ -134,11 +134,11 @@ def _close_others(kept: set[int]) -> None:
     os.closerange(low, 65_536)
 
 
-def _limit(limits: dict[str, int]) -> None:
+def confine(limits: dict[str, int]) -> None:
+    """Limit this process for good; its answer goes to shared memory, so that it needs to write no file at all."""
     resource.setrlimit(resource.RLIMIT_AS, (limits["memory_mib"] * _MIB,) * 2)
-    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_s"],) * 2)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limits["output_mib"] * _MIB,) * 2)
-    for nothing in (resource.RLIMIT_CORE, resource.RLIMIT_NPROC):
+    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_s"], limits["cpu_s"] + 1))  # SIGXCPU first, then SIGKILL
+    for nothing in (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE, resource.RLIMIT_NPROC):
         resource.setrlimit(nothing, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
@@ -97,17 +97,17 @@ async def test_health_and_reflection_are_served(gateway: Gateway) -> None:
 
 async def test_metrics_count_answers_errors_stages_and_name_the_model(gateway: Gateway) -> None:
     async with Client(gateway.address) as client:
-        await client.predict_view(example("examples_ybr_color.dcm"))
+        answer = await client.predict_view(example("examples_ybr_color.dcm"))
         with pytest.raises(CallError):
             await client.predict_view(b"")
-    with urllib.request.urlopen(gateway.metrics_url) as page:
-        text = page.read().decode()
+    view = view_pb2.View.Name(answer.view).removeprefix("VIEW_") if answer.view else "NONE"
+    text = metrics(gateway)
     for line in (
         'echoplane_requests_total{method="PredictView",outcome="accepted",reason=""}',
         'echoplane_requests_total{method="PredictView",outcome="error",reason="EMPTY"}',
         'echoplane_stage_duration_seconds_count{stage="infer"}',
-        'echoplane_predictions_total{verdict="ACCEPTED",view="A4C"}',
-        'echoplane_confidence_ratio_count{view="A4C"}',
+        f'echoplane_predictions_total{{verdict="ACCEPTED",view="{view}"}}',
+        f'echoplane_confidence_ratio_count{{view="{view}"}}',
         'echoplane_sandbox_exits_total{outcome="answered"}',
         'echoplane_queue_depth_requests{method="PredictView"} 0.0',
         f'sha256="{OnnxBackend(REPOSITORY, VIEW_CLASSIFIER).identity.sha256}"',
@@ -145,8 +145,9 @@ async def test_sigterm_lets_a_running_request_finish_and_exits_clean(tmp_path: P
             call = view_pb2_grpc.ViewServiceStub(channel).PredictView()
             await call.write(view_pb2.PredictViewRequest(header=view_pb2.CineHeader()))
             await call.write(view_pb2.PredictViewRequest(chunk=data[: 2**20]))
+            await _until(lambda: 'queue_depth_requests{method="PredictView"} 1.0' in metrics(stopping))
             stopping.process.terminate()
-            await _until_logged(stopping.log, "draining")
+            await _until(lambda: '"draining"' in stopping.log.read_text())
             for start in range(2**20, len(data), 2**20):
                 await call.write(view_pb2.PredictViewRequest(chunk=data[start : start + 2**20]))
             await call.done_writing()
@@ -155,9 +156,14 @@ async def test_sigterm_lets_a_running_request_finish_and_exits_clean(tmp_path: P
         assert await asyncio.to_thread(stopping.process.wait, 30) == 0
 
 
-async def _until_logged(log: Path, event: str) -> None:
-    async with asyncio.timeout(10):
-        while f'"{event}"' not in log.read_text():
+def metrics(gateway: Gateway) -> str:
+    with urllib.request.urlopen(gateway.metrics_url) as page:
+        return str(page.read().decode())
+
+
+async def _until(is_true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not is_true():
             await asyncio.sleep(0.01)
 
 

@@ -1,0 +1,113 @@
+"""Where the sector is, and that there is none where no echo is."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from services.cine.cine import BoolArray, Region, UInt8Array, reduce_frame
+from services.cine.sector import Sector, find_sector, temporal_sd
+from tests.builders import fan_frames, fan_mask, still_frames, with_text
+
+SIZES = [(120, 160), (240, 320), (480, 640), (300, 300)]
+
+
+def find(frames: UInt8Array, reduction: int = 1, tissue: Region | None = None) -> Sector | None:
+    thumbnails = np.stack([reduce_frame(frame, reduction) for frame in frames])
+    return find_sector(thumbnails, temporal_sd(thumbnails), *frames.shape[1:], tissue)
+
+
+def overlap(sector: Sector | None, truth: BoolArray) -> float:
+    assert sector is not None
+    found = sector.mask()
+    return float((found & truth).sum() / (found | truth).sum())
+
+
+@pytest.mark.parametrize("has_text", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("rows", "columns"), SIZES)
+def test_a_moving_fan_is_found_also_under_overlays(rows: int, columns: int, seed: int, has_text: bool) -> None:
+    frames = fan_frames(8, rows, columns, seed)
+    frames = with_text(frames, "A4C 60 Hz") if has_text else frames
+    assert overlap(find(frames, 2 if rows > 200 else 1), fan_mask(rows, columns)) > 0.9
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_a_fan_that_stands_still_is_found_by_its_brightness(count: int) -> None:
+    assert overlap(find(still_frames(count)), fan_mask()) > 0.9
+
+
+@given(st.integers(90, 200), st.integers(90, 260))
+def test_the_outline_lies_inside_the_frame(rows: int, columns: int) -> None:
+    sector = find(fan_frames(4, rows, columns))
+    assert sector is not None
+    assert (sector.outline_px >= -0.5).all()
+    assert (sector.outline_px <= np.array([columns, rows]) - 0.5).all()
+    left, top, right, bottom = sector.box_px
+    assert 0 <= left < right <= columns
+    assert 0 <= top < bottom <= rows
+
+
+def noise(count: int, rows: int = 120, columns: int = 160) -> UInt8Array:
+    return np.random.default_rng(5).integers(0, 256, (count, rows, columns)).astype(np.uint8)
+
+
+def rectangle() -> UInt8Array:
+    frames = np.zeros((8, 120, 160), np.uint8)
+    frames[:, 20:100, 30:130] = noise(8, 80, 100)
+    return frames
+
+
+def words() -> UInt8Array:
+    screen = np.zeros((120, 160), np.uint8)
+    for row in range(12, 120, 12):
+        cv2.putText(screen, "Study report 2024", (4, row), cv2.FONT_HERSHEY_SIMPLEX, 0.35, 255, 1)
+    return np.repeat(screen[None], 8, axis=0)
+
+
+def spot() -> UInt8Array:
+    frames = np.zeros((8, 120, 160), np.uint8)
+    frames[:, 50:70, 70:90] = noise(8, 20, 20)
+    return frames
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [noise(8), noise(1), rectangle(), words(), spot(), np.zeros((8, 120, 160), np.uint8), noise(8, 1, 1)],
+    ids=["noise", "one noise", "rectangle", "words", "spot", "black", "one pixel"],
+)
+def test_no_sector_is_found_where_there_is_none(frames: UInt8Array) -> None:
+    assert find(frames) is None
+
+
+def test_nothing_outside_the_tissue_region_counts() -> None:
+    frames = np.concatenate([fan_frames(8), fan_frames(8, seed=1)], axis=2)  # two fans side by side
+    region = Region(0, 0, 159, 119, True, None, None)
+    sector = find(frames, tissue=region)
+    assert sector is not None
+    assert sector.box_px[2] <= 160
+    assert find(frames, tissue=Region(310, 110, 319, 119, True, None, None)) is None
+
+
+@given(st.sampled_from([1, 2, 4, 8]), st.integers(40, 99), st.integers(40, 99))
+def test_the_mask_has_the_ceiling_of_the_shape(reduction: int, rows: int, columns: int) -> None:
+    corners = np.array([[columns / 2, 0], [columns - 1, rows - 1], [0, rows - 1]], np.float32)
+    mask = Sector(corners, rows, columns).mask(reduction)
+    assert mask.shape == (-(-rows // reduction), -(-columns // reduction))
+    assert 0.3 < mask.mean() < 0.75
+
+
+@given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=3, max_dims=3, max_side=12)))
+def test_temporal_deviation_is_the_standard_deviation(frames: UInt8Array) -> None:
+    assert np.allclose(temporal_sd(frames), frames.std(axis=0), atol=1e-3)
+
+
+@pytest.mark.parametrize("grey", [250, 254, 255])
+def test_temporal_deviation_stays_exact_in_long_bright_cines(grey: int) -> None:
+    frames = np.full((2_000, 2, 2), grey, np.uint8)
+    frames[::2, 0] -= 2
+    assert np.allclose(temporal_sd(frames), frames.std(axis=0), atol=1e-3)

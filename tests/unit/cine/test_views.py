@@ -1,0 +1,8 @@
+"""The order of the views is the order of a model's outputs: it never changes."""
+
+from services.cine.views import TARGET_VIEWS, View
+
+
+def test_the_target_views_keep_their_order() -> None:
+    assert [view.value for view in TARGET_VIEWS] == ["A2C", "A4C", "PLAX", "PSAX"]
+    assert set(View) - set(TARGET_VIEWS) == {View.OTHER}

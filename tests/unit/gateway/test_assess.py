@@ -1,0 +1,71 @@
+"""Bytes to assessment, with a reader and a model that stand still."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from services.cine.errors import InputError, ModelTimeoutError
+from services.cine.intake import STAGES, Intake, IntakeOptions, take_in
+from services.cine.views import View
+from services.gateway.assess import Assessor
+from services.models.repository import ModelIdentity
+from tests.builders import dicom_bytes, fan_frames
+
+
+class Reader:
+    """Reads in this thread."""
+
+    def take_in(self, data: bytes, options: IntakeOptions) -> Intake:
+        return take_in(data, options)
+
+
+@dataclass
+class Model:
+    """Answers PLAX, or does not answer."""
+
+    error: Exception | None = None
+    identity: ModelIdentity = ModelIdentity("view_classifier", "1", "", "onnxruntime", "nothing", 0.5)
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
+
+    async def infer(self, inputs: Mapping[str, NDArray[Any]], timeout_s: float) -> dict[str, NDArray[Any]]:
+        if self.error:
+            raise self.error
+        self.shapes.append(inputs["frames"].shape)
+        return {"logits": np.array([[0, 0, 5, 0]] * len(inputs["frames"]), np.float32)}
+
+
+def assessor(model: Model) -> Assessor:
+    return Assessor(Reader(), model, None, 1.0)  # type: ignore[arg-type]
+
+
+async def test_an_assessment_has_intake_prediction_identity_and_every_stage() -> None:
+    model = Model()
+    assessment = await assessor(model).assess(dicom_bytes(fan_frames()), IntakeOptions(max_frames=4))
+    assert assessment.prediction is not None
+    assert assessment.prediction.view is View.PLAX
+    assert model.shapes == [(4, 1, 112, 112)]
+    assert assessment.identity is model.identity
+    assert list(assessment.timings_ms) == [*STAGES, "infer", "total"]
+    assert assessment.timings_ms["total"] >= assessment.timings_ms["infer"]
+
+
+async def test_the_model_is_not_asked_where_there_is_nothing_to_see() -> None:
+    model = Model()
+    assessment = await assessor(model).assess(dicom_bytes(fan_frames(), Modality="CT"), IntakeOptions())
+    assert assessment.prediction is None
+    assert model.shapes == []
+    assert list(assessment.timings_ms) == [*STAGES, "total"]
+
+
+async def test_errors_of_reader_and_model_pass_through() -> None:
+    with pytest.raises(InputError):
+        await assessor(Model()).assess(b"no cine", IntakeOptions())
+    late = ModelTimeoutError(found="a", expected="b", advice="c")
+    with pytest.raises(ModelTimeoutError):
+        await assessor(Model(late)).assess(dicom_bytes(fan_frames()), IntakeOptions())

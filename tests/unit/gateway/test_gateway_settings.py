@@ -1,0 +1,68 @@
+"""The gateway's settings: safe defaults, and no half of TLS."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.cine.errors import ConfigError
+from services.gateway.settings import BackendKind, GatewaySettings
+from services.models.onnx_backend import Provider
+
+PREFIX = "ECHOPLANE_GATEWAY_"
+
+
+def load(**variables: str) -> GatewaySettings:
+    return GatewaySettings.load({PREFIX + name: value for name, value in variables.items()})
+
+
+def test_defaults_serve_a_laptop_on_loopback() -> None:
+    settings = load()
+    assert (settings.host, settings.port, settings.metrics_port) == ("127.0.0.1", 50051, 9464)
+    assert settings.backend is BackendKind.EMBEDDED
+    assert settings.onnx_provider is Provider.CPU
+
+
+@pytest.mark.parametrize("provider", ["CPU", "CUDA", "TENSORRT"])
+def test_provider_has_a_short_name(provider: str) -> None:
+    assert load(PROVIDER=provider).onnx_provider is Provider[provider]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"TLS_CERTIFICATE_FILE": "a.pem"},
+        {"TLS_KEY_FILE": "a.pem"},
+        {"TLS_CLIENT_CA_FILE": "ca.pem"},
+        {"TLS_CLIENT_CA_FILE": "ca.pem", "TLS_KEY_FILE": "a.pem"},
+    ],
+)
+def test_half_of_tls_stops_the_start(variables: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="TLS needs"):
+        load(**variables)
+
+
+@pytest.mark.parametrize("more", [{}, {"TLS_CLIENT_CA_FILE": "ca.pem"}])
+def test_whole_tls_is_taken(more: dict[str, str]) -> None:
+    assert load(TLS_CERTIFICATE_FILE="a.pem", TLS_KEY_FILE="k.pem", **more).tls_key_file is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "70000"),
+        ("PORT", ""),
+        ("MAX_RUNNING_REQUESTS", "0"),
+        ("RECEIVE_TIMEOUT_S", "0"),
+        ("SANDBOX_MEMORY_MIB", "10"),
+        ("LOG_LEVEL", "loud"),
+        ("BACKEND", "torch"),
+        ("PORTS", "1"),
+    ],
+)
+def test_a_wrong_value_or_name_stops_the_start_and_is_named(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"{PREFIX}{name}"):
+        load(**{name: value})
+
+
+def test_every_setting_is_described() -> None:
+    assert all(field.description for field in GatewaySettings.model_fields.values())

@@ -1,0 +1,91 @@
+"""Changes keep shape, type and range, are reproducible, and leave no frame empty."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from training.classifier import appearance, geometry
+from training.classifier.augmentation import Batch, augment, mix
+from training.classifier.config import AugmentationConfig, load_preset
+
+CONFIG = load_preset("cpu").augmentation
+ALWAYS = replace(CONFIG, chance=1.0, narrow_chance=1.0, cut_chance=1.0)
+
+
+def make_frames(count: int = 8) -> Tensor:
+    """Sectors filled with grain, [B, 1, 112, 112] in [-1, 1]."""
+    rows, columns = torch.meshgrid(torch.arange(112.0), torch.arange(112.0), indexing="ij")
+    inside = ((columns - 56).abs() < 0.7 * rows) & ((columns - 56) ** 2 + rows**2 < 108**2)
+    grain = 0.2 + 0.6 * torch.rand(count, 1, 112, 112, generator=Generator().manual_seed(0))
+    return grain * inside * 2 - 1
+
+
+def change(frames: Tensor, config: AugmentationConfig, seed: int = 1) -> Tensor:
+    return augment(frames, torch.arange(len(frames)) % 4, config, Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("config", [CONFIG, ALWAYS], ids=["sometimes", "always"])
+def test_changed_frames_keep_shape_type_and_range(config: AugmentationConfig) -> None:
+    frames = make_frames()
+    changed = change(frames, config)
+    assert changed.shape == frames.shape
+    assert changed.dtype == torch.float32
+    assert torch.isfinite(changed).all()
+    assert -1.0 <= float(changed.min()) <= float(changed.max()) <= 1.0
+
+
+def test_same_seed_gives_the_same_frames_and_another_one_others() -> None:
+    frames = make_frames()
+    assert torch.equal(change(frames, CONFIG), change(frames, CONFIG))
+    assert not torch.equal(change(frames, CONFIG), change(frames, CONFIG, seed=2))
+
+
+def test_black_frames_stay_finite() -> None:
+    assert torch.isfinite(change(torch.full((4, 1, 112, 112), -1.0), ALWAYS)).all()
+
+
+def test_most_changed_frames_still_show_something() -> None:
+    shown = (change(make_frames(64), CONFIG) > -1).float().mean(dim=(1, 2, 3))
+    assert float((shown > 0.1).float().mean()) > 0.9
+
+
+def test_mirrored_frame_is_exchanged_left_and_right() -> None:
+    still = replace(
+        CONFIG,
+        scale=(1.0, 1.0),
+        stretch=(1.0, 1.0),
+        shift_fraction=0.0,
+        rotate_deg=0.0,
+        narrow_chance=0.0,
+        cut_chance=0.0,
+    )
+    grey, inside = (make_frames(1) + 1) / 2, torch.ones(1, 1, 112, 112)
+    generator = Generator().manual_seed(0)
+    plain, _ = geometry.place_anew(grey, inside, torch.tensor([False]), still, generator)
+    mirrored, _ = geometry.place_anew(grey, inside, torch.tensor([True]), still, generator)
+    assert torch.allclose(plain, grey, atol=1e-5)
+    assert torch.allclose(mirrored, grey.flip(3), atol=1e-5)
+
+
+def test_mixed_batch_shares_targets_that_sum_to_one() -> None:
+    batch = Batch(make_frames(), torch.eye(4)[torch.arange(8) % 4])
+    mixed = [mix(batch, replace(CONFIG, mixing_chance=1.0), Generator().manual_seed(seed)) for seed in range(8)]
+    for each in mixed:
+        assert torch.allclose(each.targets.sum(dim=1), torch.ones(8))
+        assert each.frames.shape == batch.frames.shape
+    assert any(float(each.targets.max(dim=1).values.min()) < 0.95 for each in mixed)
+
+
+def test_batch_is_left_alone_when_mixing_never_happens() -> None:
+    batch = Batch(make_frames(), torch.eye(4)[torch.arange(8) % 4])
+    assert mix(batch, replace(CONFIG, mixing_chance=0.0), Generator().manual_seed(0)) is batch
+
+
+def test_appearance_leaves_geometry_alone() -> None:
+    grey = torch.zeros(2, 1, 112, 112)
+    grey[:, :, 40:60, 20:40] = 0.8
+    config = replace(ALWAYS, haze_grey=(0.0, 0.0), noise=(0.0, 0.0), black_level=(0.0, 0.0), shadows=0)
+    changed = appearance.change(grey, config, Generator().manual_seed(4))
+    assert float(changed[:, :, 45:55, 25:35].min()) > float(changed[:, :, 80:, 60:].max())

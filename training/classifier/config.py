@@ -1,0 +1,184 @@
+"""One experiment of the view classifier, complete: data, augmentation, network, objective, loop, calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+
+from services.cine.errors import ConfigError
+from training.configuration import load_config
+from training.loop import LoopConfig
+
+Range = tuple[float, float]
+
+
+class Balance(StrEnum):
+    """Which views the training subjects show."""
+
+    BALANCED = "balanced"
+    NATURAL = "natural"
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is rendered.
+
+    Attributes:
+        balance: every subject in all four views, or one view a subject by the thesis's shares.
+        train_subjects, calibration_subjects, test_subjects: how many; no subject is in two parts.
+        first_seed: seed of the first subject.
+        train_frames, evaluation_frames: frames a cine, spread over one beat.
+        train_sizes_px: one is drawn for each training cine: side of a square picture, or null for the source's canvas.
+        evaluation_size_px: the same for calibration and test.
+        shard_cines: cines of one cache file.
+        workers: processes that render.
+    """
+
+    balance: Balance
+    train_subjects: int
+    calibration_subjects: int
+    test_subjects: int
+    first_seed: int
+    train_frames: int
+    evaluation_frames: int
+    train_sizes_px: tuple[int | None, ...]
+    evaluation_size_px: int | None
+    shard_cines: int
+    workers: int
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """Ranges and chances of the changes that stand between simulated and real frames; chances are 0-1.
+
+    Attributes:
+        chance: of each appearance change by itself.
+        narrow_chance, narrow_fraction: narrow the sector to this share of its opening.
+        cut_chance, cut_fraction: cut this share off one side or the bottom.
+        scale, stretch, shift_fraction: size, relative width and place of the picture in the square.
+        rotate_deg: largest turn to either side.
+        mirror_apical_chance, mirror_other_chance: left and right exchanged.
+        gamma: exponent of the grey curve, drawn on a logarithmic scale.
+        brightness: factor of the whole picture, drawn on a logarithmic scale.
+        black_level: grey that an export cut off as black, 0-1.
+        posterise_levels: fewest and most grey levels.
+        blur_px: sigma.
+        resample_px: side to which the picture shrinks before it is enlarged again.
+        field_db: largest smooth gain or loss.
+        edge_fade_db: largest loss towards either side of the sector.
+        shadows: most shadows.
+        haze_grey: brightness of the ring, 0-1.
+        noise: standard deviation of the multiplicative grain.
+        erase_fraction: side of an erased patch over the side of the picture.
+        mixing_chance, mixing_from: share of mixed batches, after this share of the training.
+    """
+
+    chance: float
+    narrow_chance: float
+    narrow_fraction: Range
+    cut_chance: float
+    cut_fraction: Range
+    scale: Range
+    stretch: Range
+    shift_fraction: float
+    rotate_deg: float
+    mirror_apical_chance: float
+    mirror_other_chance: float
+    gamma: Range
+    brightness: Range
+    black_level: Range
+    posterise_levels: tuple[int, int]
+    blur_px: Range
+    resample_px: tuple[int, int]
+    field_db: float
+    edge_fade_db: float
+    shadows: int
+    haze_grey: Range
+    noise: Range
+    erase_fraction: Range
+    mixing_chance: float
+    mixing_from: float
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Size of the network.
+
+    Attributes:
+        stem_channels: of the first layer, at half resolution.
+        channels, blocks: of each stage, at a quarter, an eighth and a sixteenth of the resolution; later stages stay.
+        dropout: before the last layer.
+    """
+
+    stem_channels: int
+    channels: tuple[int, ...]
+    blocks: tuple[int, ...]
+    dropout: float
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """What is minimised: cross-entropy over frames.
+
+    Attributes:
+        batch_size: frames a step.
+        label_smoothing: share of the target spread over all views.
+    """
+
+    batch_size: int
+    label_smoothing: float
+
+
+@dataclass(frozen=True)
+class CalibrationConfig:
+    """How the answer becomes a probability, and when there is none.
+
+    Attributes:
+        styles: the unseen styles it is done on.
+        is_changed: whether those cines are changed as training frames are: as rendered they are cleaner than real ones.
+        coverage: share of cines there that get an answer.
+        bootstrap_draws: resamplings of subjects behind each interval.
+    """
+
+    styles: tuple[str, ...]
+    is_changed: bool
+    coverage: float
+    bootstrap_draws: int
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """One experiment."""
+
+    recipe: str
+    data: DataConfig
+    augmentation: AugmentationConfig
+    network: NetworkConfig
+    objective: ObjectiveConfig
+    loop: LoopConfig
+    calibration: CalibrationConfig
+
+
+def preset_names() -> tuple[str, ...]:
+    """Name the presets that come with the package."""
+    return tuple(sorted(Path(entry.name).stem for entry in _folder().iterdir() if entry.name.endswith(".yaml")))
+
+
+def load_preset(name: str) -> ClassifierConfig:
+    """Read a preset.
+
+    Raises:
+        ConfigError: there is no such preset, or its file is wrong.
+    """
+    if name not in preset_names():
+        raise ConfigError(
+            found=f"preset {name!r}", expected=f"one of {', '.join(preset_names())}", advice="Choose one of these."
+        )
+    with resources.as_file(_folder() / f"{name}.yaml") as path:
+        return load_config(path, ClassifierConfig)
+
+
+def _folder() -> resources.abc.Traversable:
+    return resources.files("training.classifier") / "presets"

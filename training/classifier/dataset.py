@@ -1,0 +1,212 @@
+"""Render the simulator's cines, put them through the service's own preprocessing, and keep the result on disk.
+
+Rendering is done once a configuration: shards that are there are not made again, so a killed run goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from services.cine.cine import BoolArray, Cine, CineFormat, IntArray, TimesArray, TimingSource, UInt8Array, reduce_frame
+from services.cine.preprocessing import preprocess_cine, preprocessing_fingerprint, to_frames
+from services.cine.sector import Sector, find_sector, temporal_sd
+from services.cine.views import TARGET_VIEWS
+from training.classifier.config import ClassifierConfig
+from training.classifier.splits import CineOrder, Split, order_cines
+from training.progress import show_progress
+from training.simulator.cine import SimulatedCine, simulate_cine
+from training.simulator.styles import STYLES
+
+THUMBNAIL_SIDE_PX = 64
+"""As in services.cine.intake, which a machine for training alone cannot import: it opens DICOM."""
+
+Simulate = Callable[[CineOrder], SimulatedCine]
+
+
+@dataclass(frozen=True)
+class FrameSet:
+    """Frames ready for training; every array has one entry a frame.
+
+    Attributes:
+        frames: [N, 112, 112] uint8, black outside the sector.
+        labels: index into TARGET_VIEWS.
+        styles: index into the simulator's STYLES.
+        subjects: seed of the heart.
+        cines: which cine, rising from 0.
+        is_sector_found: False where the service's code found no sector and the true one was used.
+    """
+
+    frames: UInt8Array
+    labels: IntArray
+    styles: IntArray
+    subjects: IntArray
+    cines: IntArray
+    is_sector_found: BoolArray
+
+
+def load_frames(split: Split, config: ClassifierConfig, cache_folder: Path) -> FrameSet:
+    """Give a split's frames, rendering what is not in the cache.
+
+    Args:
+        split: which.
+        config: what to render.
+        cache_folder: where shards are kept; one folder below it for each recipe of data.
+
+    Returns:
+        The frames in the order of `order_cines`.
+    """
+    orders = order_cines(split, config)
+    size = config.data.shard_cines
+    pieces = [orders[start : start + size] for start in range(0, len(orders), size)]
+    folder = cache_folder / f"{split}-{_digest(orders)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"shard-{index:04d}-of-{len(pieces):04d}.npz" for index in range(len(pieces))]
+    missing = [(piece, path) for piece, path in zip(pieces, paths, strict=True) if not path.exists()]
+    _render_all(missing, config.data.workers, f"rendering {split}")
+    return _join([_read(path) for path in paths])
+
+
+def prepare(cine: SimulatedCine) -> tuple[UInt8Array, bool]:
+    """Take a simulated cine the way the service takes a real one.
+
+    Returns:
+        Frames [T, 112, 112], and whether the service's code found the sector (else the simulator's own is used).
+    """
+    rows, columns = cine.frames.shape[1:3]
+    held = Cine(
+        format=CineFormat.AVI,
+        rows=rows,
+        columns=columns,
+        frame_times_ms=cine.frame_times_ms,
+        timing_source=TimingSource.CONTAINER,
+        regions=(),
+        is_ultrasound=True,
+        store=_InMemory(cine.frames),
+    )
+    every = np.arange(held.frame_count)
+    thumbnails = held.grey_frames(every, held.reduction_for(min(rows, columns), THUMBNAIL_SIDE_PX))
+    sector = find_sector(thumbnails, temporal_sd(thumbnails), rows, columns)
+    used = sector if sector is not None else _true_sector(cine.truth.sector_mask)
+    return to_frames(preprocess_cine(held, used, every)), sector is not None
+
+
+def simulate(order: CineOrder) -> SimulatedCine:
+    """Render one ordered cine."""
+    times_ms: TimesArray = np.array(order.frame_times_ms)
+    return simulate_cine(order.subject, order.view.value, order.style, frame_times_ms=times_ms, size_px=order.size_px)
+
+
+def render(orders: Iterable[CineOrder], simulate_one: Simulate = simulate) -> FrameSet:
+    """Render and prepare cines in this process."""
+    parts = []
+    for order in orders:
+        frames, is_found = prepare(simulate_one(order))
+        count = len(frames)
+        parts.append(
+            FrameSet(
+                frames=frames,
+                labels=np.full(count, TARGET_VIEWS.index(order.view)),
+                styles=np.full(count, STYLES.index(order.style)),
+                subjects=np.full(count, order.subject),
+                cines=np.zeros(count, np.int64),
+                is_sector_found=np.full(count, is_found),
+            )
+        )
+    return _join(parts)
+
+
+class _InMemory:
+    """Frames that are decoded already, behind the interface of those that are not."""
+
+    def __init__(self, frames: UInt8Array) -> None:
+        self._frames = frames
+
+    def colour(self, index: int, reduction: int) -> UInt8Array:
+        return reduce_frame(np.broadcast_to(self._frames[index], (*self._frames.shape[1:3], 3)), reduction)
+
+    def grey(self, index: int, reduction: int) -> UInt8Array:
+        frame = self._frames[index]
+        grey = frame[..., 0] if frame.shape[-1] == 1 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        return reduce_frame(np.asarray(grey, np.uint8), reduction)
+
+
+def _true_sector(mask: BoolArray) -> Sector:
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    hull = cv2.convexHull(max(contours, key=cv2.contourArea))
+    return Sector(hull[:, 0, :].astype(np.float32), *mask.shape)  # [K, 1, 2] -> [K, 2]
+
+
+def _render_all(missing: list[tuple[tuple[CineOrder, ...], Path]], workers: int, title: str) -> None:
+    if not missing:
+        return
+    total = sum(len(piece) for piece, _ in missing)
+    with show_progress(title, total) as advance:
+        if workers == 0:
+            for piece, path in missing:
+                _render_shard(piece, path)
+            advance(total, "cines")
+            return
+        done = 0
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+            for future in as_completed([pool.submit(_render_shard, piece, path) for piece, path in missing]):
+                done += future.result()
+                advance(done, "cines")
+
+
+def _render_shard(orders: tuple[CineOrder, ...], path: Path) -> int:
+    """Render one shard and put it on disk, whole or not at all; returns the number of cines."""
+    cv2.setNumThreads(1)
+    half_done = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with half_done.open("wb") as file:
+        np.savez(file, **vars(render(orders)))
+    half_done.replace(path)
+    return len(orders)
+
+
+def _read(path: Path) -> FrameSet:
+    with np.load(path, allow_pickle=False) as arrays:
+        return FrameSet(**{name: arrays[name] for name in arrays.files})
+
+
+def _join(parts: list[FrameSet]) -> FrameSet:
+    """Put sets one after the other and number their cines through."""
+    cines, offset = [], 0
+    for part in parts:
+        cines.append(part.cines + offset)
+        offset += int(part.cines[-1]) + 1
+    return FrameSet(
+        frames=np.concatenate([part.frames for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        styles=np.concatenate([part.styles for part in parts]),
+        subjects=np.concatenate([part.subjects for part in parts]),
+        cines=np.concatenate(cines),
+        is_sector_found=np.concatenate([part.is_sector_found for part in parts]),
+    )
+
+
+def _digest(orders: tuple[CineOrder, ...]) -> str:
+    """Name a cache folder by what is ordered and by what simulator and preprocessing do today."""
+    text = json.dumps([asdict(order) for order in orders])
+    return hashlib.sha256(f"{text}{_simulator_fingerprint()}{preprocessing_fingerprint()}".encode()).hexdigest()[:16]
+
+
+@cache
+def _simulator_fingerprint() -> str:
+    """Digest one small frame of every view and style: another simulator means other data."""
+    digest = hashlib.sha256()
+    for style in STYLES:
+        for view in TARGET_VIEWS:
+            cine = simulate_cine(0, view.value, style, frame_times_ms=np.array([120.0]), size_px=112)
+            digest.update(cine.frames.tobytes())
+    return digest.hexdigest()[:16]
