@@ -9,6 +9,9 @@ DEV := .venv-dev/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 PROTO := $(wildcard proto/echoplane/v1/*.proto) proto/build_stubs.py
 
+# onnxruntime reports its use to its maker unless told not to before it is imported.
+export ORT_DISABLE_TELEMETRY := 1
+
 .PHONY: help
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,7 +67,7 @@ check: .venv-dev/installed ## format, lint, types, import contracts, proto, unit
 
 .PHONY: test-unit
 test-unit: .venv-dev/installed ## the fast tests
-	@$(DEV)/pytest tests/unit --numprocesses 2
+	@OMP_NUM_THREADS=1 $(DEV)/pytest tests/unit --numprocesses 2
 
 .PHONY: triton
 triton: .venv-dev/installed ## install the real Triton server that the tests talk to
@@ -72,7 +75,7 @@ triton: .venv-dev/installed ## install the real Triton server that the tests tal
 
 .PHONY: test
 test: .venv/installed triton ## every test that CI runs, a real Triton server included
-	@$(DEV)/pytest
+	@OMP_NUM_THREADS=1 $(DEV)/pytest
 
 .PHONY: bench
 bench: .venv-dev/installed ## ratios against named baselines, measured in one run

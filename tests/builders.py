@@ -231,6 +231,13 @@ def gif_bytes(frames: UInt8Array, step_ms: int = 40) -> bytes:
     return buffer.getvalue()
 
 
+def gif_bomb(count: int, side_px: int) -> bytes:
+    """Write few bytes that become many black frames."""
+    one = gif_bytes(np.zeros((1, side_px, side_px), np.uint8))
+    at = one.index(b"\x2c\0\0\0\0")  # image descriptor, then compressed pixels, then the trailer
+    return one[:at] + one[at:-1] * count + one[-1:]
+
+
 def png_bytes(frame: UInt8Array) -> bytes:
     """Write one frame, grey or RGB, as PNG."""
     buffer = io.BytesIO()

@@ -40,7 +40,7 @@ class GatewaySettings(ProcessSettings):
     receive_timeout_s: float = Field(60.0, gt=0, description="how long one cine may take to arrive")
     infer_timeout_s: float = Field(10.0, gt=0, description="how long the model may take")
     drain_timeout_s: float = Field(20.0, ge=0, description="how long running requests may finish after SIGTERM")
-    sandbox_memory_mib: int = Field(4096, ge=256, description="address space of the process that reads a cine")
+    sandbox_memory_mib: int = Field(4096, ge=1024, description="address space of the process that reads a cine")
     sandbox_cpu_s: int = Field(20, ge=1, description="processor time for reading a cine")
     sandbox_wall_s: int = Field(30, ge=1, description="time for reading a cine")
     tls_certificate_file: Path | None = Field(None, description="PEM; with the key turns TLS on")

@@ -94,6 +94,16 @@ def encode_options(options: IntakeOptions) -> dict[str, Any]:
     }
 
 
+def _decode_options(options: dict[str, Any]) -> IntakeOptions:
+    claimed = options["claimed_format"]
+    return IntakeOptions(
+        claimed_format=None if claimed is None else CineFormat(claimed),
+        selection=Selection(options["selection"]),
+        max_frames=options["max_frames"],
+        limits=ReadLimits(**options["limits"]),
+    )
+
+
 def run(options: dict[str, Any], input_fd: int, output_fd: int) -> None:
     """Take one cine in and write the answer: an Intake, or the typed error that it raised.
 
@@ -102,22 +112,15 @@ def run(options: dict[str, Any], input_fd: int, output_fd: int) -> None:
         input_fd: the file's bytes.
         output_fd: shared memory, as large as an answer may be.
     """
-    claimed = options["claimed_format"]
-    wanted = IntakeOptions(
-        claimed_format=None if claimed is None else CineFormat(claimed),
-        selection=Selection(options["selection"]),
-        max_frames=options["max_frames"],
-        limits=ReadLimits(**options["limits"]),
-    )
     size = os.fstat(input_fd).st_size
     data = mmap.mmap(input_fd, size, prot=mmap.PROT_READ) if size else b""
-    try:
-        header, arrays = _describe(take_in(memoryview(data), wanted))
-    except errors.InputError as error:
-        kind = type(error).__name__
-        parts = {"found": error.found, "expected": error.expected, "advice": error.advice}
-        header, arrays = {"error": kind, "reason": error.reason, **parts}, []
-    with mmap.mmap(output_fd, 0) as output:
+    with mmap.mmap(output_fd, 0) as output:  # before the work: afterwards there may be no memory left
+        try:
+            header, arrays = _describe(take_in(memoryview(data), _decode_options(options)))
+        except errors.InputError as error:
+            kind = type(error).__name__
+            parts = {"found": error.found, "expected": error.expected, "advice": error.advice}
+            header, arrays = {"error": kind, "reason": error.reason, **parts}, []
         output.write(json.dumps(header).encode().ljust(_HEADER_BYTES))
         for array in arrays:
             output.write(array.data.cast("B") if array.size else b"")

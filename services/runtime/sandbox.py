@@ -81,8 +81,9 @@ class Sandbox:
         with theirs:
             fd = theirs.fileno()
             command = [sys.executable, "-m", "services.runtime.warm_parent", str(fd)]
+            alone = dict(os.environ) | {"OPENBLAS_NUM_THREADS": "1"}  # threads do not survive a fork
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                command, pass_fds=[fd], stdin=subprocess.DEVNULL
+                command, pass_fds=[fd], stdin=subprocess.DEVNULL, env=alone
             )
 
     def _replace(self, broken: subprocess.Popen[bytes]) -> None:
@@ -155,8 +156,8 @@ class Sandbox:
         if ended["late"] or code == -signal.SIGXCPU:
             raise LimitExceededError(
                 Reason.LIMIT_TIME,
-                found=f"a cine that takes longer than {self._limits.cpu_s} s of computing to read",
-                expected="one that is read within it",
+                found="a cine that takes too long to read",
+                expected=f"at most {self._limits.cpu_s} s of computing and {self._limits.wall_s} s in all",
                 advice="Send a shorter or smaller cine.",
             )
         if code in (cine_job.EXIT_MEMORY, -signal.SIGKILL):  # nobody but the kernel's out-of-memory killer sends it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,13 +24,14 @@ class Reader:
         return take_in(data, options)
 
 
-@dataclass
 class Model:
     """Answers PLAX, or does not answer."""
 
-    error: Exception | None = None
-    identity: ModelIdentity = ModelIdentity("view_classifier", "1", "", "onnxruntime", "nothing", 0.5)
-    shapes: list[tuple[int, ...]] = field(default_factory=list)
+    identity = ModelIdentity("view_classifier", "1", "", "onnxruntime", "nothing", 0.5)
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.shapes: list[tuple[int, ...]] = []
 
     async def infer(self, inputs: Mapping[str, NDArray[Any]], timeout_s: float) -> dict[str, NDArray[Any]]:
         if self.error:
