@@ -18,6 +18,7 @@ from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    UID,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -44,8 +45,8 @@ def fan_mask(rows: int = 120, columns: int = 160) -> BoolArray:
 
 def fan_frames(count: int = 12, rows: int = 120, columns: int = 160, seed: int = 0, beats: float = 1.0) -> UInt8Array:
     """Make a fan of speckle that moves up and down `beats` times, black outside, grey [T, H, W]."""
-    speckle = np.random.default_rng(seed).gamma(2.0, 45.0, (rows * 2, columns)).astype(np.float32)
-    speckle = cv2.GaussianBlur(speckle, (5, 5), 0)
+    grains = np.random.default_rng(seed).gamma(2.0, 45.0, (rows * 2, columns)).astype(np.float32)
+    speckle = cv2.GaussianBlur(grains, (5, 5), 0)
     phases = np.sin(2 * np.pi * beats * np.arange(count) / count + 0.4)  # no two frames alike
     shifts = np.round(rows * (0.5 + 0.1 * phases)).astype(int)
     frames = np.stack([speckle[shift : shift + rows] for shift in shifts])
@@ -143,7 +144,7 @@ def _pixel_data(
 def save_dicom(dataset: Dataset, syntax: str) -> bytes:
     """Write a data set with its preamble and file meta information (PS3.10 section 7.1)."""
     dataset.file_meta, dataset.preamble = FileMetaDataset(), bytes(128)
-    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.file_meta.TransferSyntaxUID = UID(syntax)
     buffer = io.BytesIO()
     is_little = syntax != ExplicitVRBigEndian
     dcmwrite(buffer, dataset, implicit_vr=syntax == ImplicitVRLittleEndian, little_endian=is_little)
@@ -191,13 +192,13 @@ def video_bytes(
     rate_hz: float = 25.0,
     is_full_range: bool = False,
     times_ms: Sequence[int] | None = None,
-    **options: str,
+    **options: Any,
 ) -> bytes:
     """Encode grey or RGB frames with FFmpeg; `times_ms` gives frames of uneven length."""
     buffer = io.BytesIO()
     rate = Fraction(rate_hz).limit_denominator(1000)
     with av.open(buffer, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=rate, options=options)
+        stream: Any = output.add_stream(codec, rate=rate, options=options)
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], pixel_format
         stream.codec_context.color_range = ColorRange.JPEG if is_full_range else ColorRange.MPEG
         stream.codec_context.time_base = 1 / rate if times_ms is None else Fraction(1, 1000)
@@ -213,13 +214,17 @@ def video_bytes(
 
 def avi_bytes(frames: UInt8Array, codec: str = "mjpeg", pixel_format: str = "yuvj420p", rate_hz: float = 25.0) -> bytes:
     """Write AVI, Motion JPEG by default."""
-    options = {"strict": "unofficial", "flags": "qscale", "global_quality": "240"} if codec == "mjpeg" else {}
+    options: dict[str, Any] = (
+        {"strict": "unofficial", "flags": "qscale", "global_quality": "240"} if codec == "mjpeg" else {}
+    )
     return video_bytes(frames, "avi", codec, pixel_format, rate_hz, is_full_range=codec == "mjpeg", **options)
 
 
 def mp4_bytes(frames: UInt8Array, codec: str = "libx264", rate_hz: float = 25.0, is_full_range: bool = False) -> bytes:
     """Write MP4, H.264 by default."""
-    options = {"crf": "10", "preset": "ultrafast"} if codec == "libx264" else {"qscale": "2", "flags": "qscale"}
+    options: dict[str, Any] = (
+        {"crf": "10", "preset": "ultrafast"} if codec == "libx264" else {"qscale": "2", "flags": "qscale"}
+    )
     return video_bytes(frames, "mp4", codec, "yuv420p", rate_hz, is_full_range, **options)
 
 

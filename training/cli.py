@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -103,8 +103,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - each argument is an option of the comm
     with told_clearly():
         from training.simulator.commands import simulate_set
 
-        with redirect_stdout(sys.stderr):  # progress is for people, stdout is for programs
-            paths = simulate_set(subjects, out, file_format.value, size or None, workers, truth, seed)
+        paths = simulate_set(subjects, out, file_format.value, size or None, workers, truth, seed)
         _answer({"folder": str(out), "manifest": str(out / "manifest.csv"), "cines": len(paths)}, as_json)
 
 

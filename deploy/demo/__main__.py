@@ -35,10 +35,10 @@ def main() -> int:
         answers, pictures = asyncio.run(_ask_all(gateway.address, cines))
     console.print(_table(cines, answers))
     print_reasons(console, answers)
-    save_picture(_sheet(pictures), str(OUT / "answers.png"))
+    save_picture(_sheet(pictures), str(OUT / "answers.jpg"))
     wrong = sum(not cine.is_met_by(answer) for cine, answer in zip(cines, answers, strict=True))
     console.print(
-        f"Pictures: {OUT}/answers.png and one a cine beside it. Weights: trained on {_trained_on(answers)} data."
+        f"Pictures: {OUT}/answers.jpg and one a cine beside it. Weights: trained on {_trained_on(answers)} data."
     )
     console.print(
         f"[red]{wrong} answers differ from what was expected.[/red]" if wrong else "Every answer as expected."

@@ -21,6 +21,10 @@ REDUCTIONS = (1, 2, 4, 8)
 """Factors by which a frame may be decoded smaller: those that a JPEG decoder gives for free (scaled inverse DCT)."""
 
 
+THUMBNAIL_SIDE_PX = 64
+"""All frames are seen at this size or a little above: enough to find the sector and to tell frames apart."""
+
+
 class CineFormat(StrEnum):
     """How the bytes of a cine are packed."""
 
@@ -127,6 +131,15 @@ class Cine:
             CineUnreadableError: a frame is damaged.
         """
         return np.stack([self.store.grey(int(index), reduction) for index in indices])
+
+    def thumbnails(self) -> UInt8Array:
+        """Decode all frames, grey and small: [T, h, w] with a short side of THUMBNAIL_SIDE_PX or up to twice that.
+
+        Raises:
+            CineUnreadableError: a frame is damaged.
+        """
+        reduction = self.reduction_for(min(self.rows, self.columns), THUMBNAIL_SIDE_PX)
+        return self.grey_frames(range(self.frame_count), reduction)
 
     def reduction_for(self, side_px: int, wanted_px: int) -> int:
         """Choose the largest reduction that leaves at least `wanted_px` of a length of `side_px`."""

@@ -18,9 +18,6 @@ from services.cine.sector import Sector, find_sector, temporal_sd
 from services.cine.selection import Selection, select_frames
 from services.cine.validation import NO_SECTOR, NOT_ULTRASOUND, Finding, Severity, validate
 
-THUMBNAIL_SIDE_PX = 64
-"""All frames are seen at this size or a little above: enough to find the sector and to tell frames apart."""
-
 _COLOUR_SIDE_PX = 128
 _COLOUR_FRAMES = 3
 
@@ -97,7 +94,7 @@ def take_in(data: bytes | memoryview, options: IntakeOptions) -> Intake:
     cine = stopwatch.time("read", lambda: read_cine(data, options.limits, options.claimed_format))
     if not cine.is_ultrasound:
         return _without_model(cine, NOT_ULTRASOUND, stopwatch)
-    thumbnails = stopwatch.time("read", lambda: _thumbnails(cine))
+    thumbnails = stopwatch.time("read", cine.thumbnails)
     motion = stopwatch.time("validate", lambda: temporal_sd(thumbnails))
     sector = stopwatch.time(
         "validate", lambda: find_sector(thumbnails, motion, cine.rows, cine.columns, cine.tissue_region)
@@ -129,11 +126,6 @@ class _Stopwatch:
         result = work()
         self.spent_ms[stage] += (time.perf_counter() - start) * 1000.0
         return result
-
-
-def _thumbnails(cine: Cine) -> UInt8Array:
-    reduction = cine.reduction_for(min(cine.rows, cine.columns), THUMBNAIL_SIDE_PX)
-    return cine.grey_frames(range(cine.frame_count), reduction)
 
 
 def _colour_frames(cine: Cine) -> UInt8Array:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 import structlog
 from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from services.cine import errors
@@ -72,19 +74,41 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
             try:
                 return await behaviour(requests, context)
             except errors.EchoplaneError as error:
-                await _abort(context, to_status(error))
+                status = to_status(error)
+                traceback.clear_frames(error.__traceback__)  # they hold the cine until the next garbage collection
             except grpc.aio.AbortError:
                 raise
-            except Exception:
+            except Exception as error:
                 _log.exception("unexpected_error", method=handler_call_details.method)
-                await _abort(
-                    context, status_pb2.Status(code=grpc.StatusCode.INTERNAL.value[0], message="internal error")
-                )
+                status = status_pb2.Status(code=grpc.StatusCode.INTERNAL.value[0], message="internal error")
+                traceback.clear_frames(error.__traceback__)
+            return await _abort(context, status)
 
-        return grpc.stream_unary_rpc_method_handler(guarded, handler.request_deserializer, handler.response_serializer)
+        return grpc.stream_unary_rpc_method_handler(
+            guarded, _typed(handler.request_deserializer), handler.response_serializer
+        )
 
 
-async def _abort(context: grpc.aio.ServicerContext[Any, Any], status: status_pb2.Status) -> None:
+def _typed(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+    """Let a message that does not parse be the caller's fault, not ours."""
+    if deserialize is None:
+        return None
+
+    def parse(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError as error:
+            raise errors.RequestInvalidError(
+                errors.Reason.REQUEST_MALFORMED,
+                found="a message that does not parse",
+                expected="the messages of proto/echoplane, their strings in UTF-8",
+                advice="Generate the client from the proto files of this version.",
+            ) from error
+
+    return parse
+
+
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], status: status_pb2.Status) -> NoReturn:
     code = next(code for code in grpc.StatusCode if code.value[0] == status.code)
     await context.abort(code, status.message, ((_DETAILS_KEY, status.SerializeToString()),))
 

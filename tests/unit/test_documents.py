@@ -38,5 +38,5 @@ def test_the_architecture_draws_every_module_of_the_services() -> None:
 
 def test_the_first_screen_of_the_readme_says_what_must_be_said() -> None:
     first_screen = "\n".join((ROOT / "README.md").read_text().splitlines()[:25])
-    for words in ("make demo", "make test", "answers.png", "simulated data only", "not a medical device", "no further"):
+    for words in ("make demo", "make test", "answers.jpg", "simulated data only", "not a medical device", "no further"):
         assert words in first_screen

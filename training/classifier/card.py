@@ -63,9 +63,9 @@ def _recipe(checkpoint: dict[str, Any], facts: dict[str, Any]) -> str:
     config, compute = checkpoint["config"], checkpoint["compute"]
     loop = config["loop"]
     return f"""
-Preset `{config["recipe"]}`, commit `{checkpoint["commit"]}`: {loop["steps"]:,} steps of
+Preset `{config["recipe"]}`, finished at commit `{checkpoint["commit"]}`: {loop["steps"]:,} steps of
 {config["objective"]["batch_size"]} frames, AdamW, cosine, weights averaged with {loop["ema_decay"]},
-seed {loop["seed"]}, {loop["precision"]}; strong changes of geometry and grey
+seed {loop["seed"]}, {compute["precision"]}; strong changes of geometry and grey
 (`training/classifier/augmentation.py`). Network: {facts["parameters"]:,} parameters,
 {facts["multiply_adds"] / 1e6:.0f} million multiply-adds a frame, {facts["bytes"] / 1e6:.1f} MB.
 
@@ -91,7 +91,7 @@ def _results(checkpoint: dict[str, Any]) -> str:
     matrix = report["groups"]["unseen"]["confusion"]
     counts = [[f"**{view}**", *matrix[index]] for index, view in enumerate(TARGET_VIEWS)]
     return f"""
-One answer a cine, intervals by drawing subjects with replacement.
+One answer a cine. Intervals: subjects drawn again with replacement; exact binomial over subjects where none was wrong.
 
 {write_table(columns, rows)}
 

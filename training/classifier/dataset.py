@@ -28,9 +28,6 @@ from training.progress import show_progress
 from training.simulator.cine import SimulatedCine, simulate_cine
 from training.simulator.styles import STYLES
 
-THUMBNAIL_SIDE_PX = 64
-"""As in services.cine.intake, which a machine for training alone cannot import: it opens DICOM."""
-
 Simulate = Callable[[CineOrder], SimulatedCine]
 
 
@@ -95,7 +92,7 @@ def prepare(cine: SimulatedCine) -> tuple[UInt8Array, bool]:
         store=_InMemory(cine.frames),
     )
     every = np.arange(held.frame_count)
-    thumbnails = held.grey_frames(every, held.reduction_for(min(rows, columns), THUMBNAIL_SIDE_PX))
+    thumbnails = held.thumbnails()
     sector = find_sector(thumbnails, temporal_sd(thumbnails), rows, columns)
     used = sector if sector is not None else _true_sector(cine.truth.sector_mask)
     return to_frames(preprocess_cine(held, used, every)), sector is not None

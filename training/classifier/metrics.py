@@ -60,6 +60,20 @@ def selective_accuracy(logits: FloatArray, labels: IntArray, coverage: float) ->
     return float((logits[kept].argmax(axis=1) == labels[kept]).mean())
 
 
+def accuracy_interval(predictions: CinePredictions, draws: int) -> tuple[float, float]:
+    """Give the 95 % interval of the balanced accuracy, over subjects.
+
+    Where nothing was named wrong, drawing again finds nothing wrong either: then the lower end is the exact one for so
+    many subjects without an error.
+
+    Reference:
+        Clopper and Pearson 1934, for no failure among n: the 2.5 % bound is .025 ** (1 / n).
+    """
+    if (predictions.logits.argmax(axis=1) == predictions.labels).all():
+        return float(0.025 ** (1.0 / len(np.unique(predictions.subjects)))), 1.0
+    return bootstrap_interval(balanced_accuracy, predictions, draws)
+
+
 def bootstrap_interval(metric: Metric, predictions: CinePredictions, draws: int, seed: int = 0) -> tuple[float, float]:
     """Give the 95 % interval of a metric by drawing subjects, with all their cines, with replacement.
 

@@ -24,7 +24,7 @@ from training.classifier.report import Measured, report_on
 from training.classifier.splits import Split
 from training.classifier.task import ClassifierTask, change_cines, infer
 from training.configuration import to_plain
-from training.loop import WEIGHTS_FILE, train
+from training.loop import WEIGHTS_FILE, is_half, train
 
 CONFIG_FILE = "config.json"
 CHECKPOINT_FILE = "checkpoint.json"
@@ -127,6 +127,7 @@ def describe_compute(config: ClassifierConfig, rendering_s: float, training_s: f
         "rendering_s": round(rendering_s),
         "training_s": round(training_s),
         "device": config.loop.device.value,
+        "precision": "bf16" if is_half(config.loop) else "fp32",
         "threads": config.loop.threads,
         "cores": os.cpu_count(),
         "machine": platform.machine(),

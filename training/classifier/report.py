@@ -11,8 +11,8 @@ from services.cine.cine import BoolArray
 from training.classifier.calibration import Calibration
 from training.classifier.config import ClassifierConfig
 from training.classifier.metrics import (
+    accuracy_interval,
     balanced_accuracy,
-    bootstrap_interval,
     confusion,
     expected_calibration_error,
     log_loss,
@@ -74,7 +74,7 @@ def _measure(cines: CinePredictions, calibration: Calibration, draws: int) -> di
         "cines": len(labels),
         "subjects": len(np.unique(cines.subjects)),
         "balanced_accuracy": balanced_accuracy(logits, labels),
-        "interval_95": bootstrap_interval(balanced_accuracy, cines, draws),
+        "interval_95": accuracy_interval(cines, draws),
         "recalls": [float(value) for value in recalls(logits, labels)],
         "confusion": confusion(logits, labels).tolist(),
         "balanced_log_loss": log_loss(logits, labels),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from rich.console import Console
 from rich.progress import track
 
 from training.simulator.cine import SimulatedCine, simulate_cine
@@ -89,7 +90,7 @@ def simulate_set(
 def write_set(jobs: Sequence[Job], out: Path, workers: int) -> list[Path]:
     """Make the cines of a list of jobs in `workers` processes and write `manifest.csv` beside them."""
     out.mkdir(parents=True, exist_ok=True)
-    rows = list(track(_run(jobs, workers), total=len(jobs), description="simulating"))
+    rows = list(track(_run(jobs, workers), "simulating", total=len(jobs), console=Console(stderr=True)))
     with (out / "manifest.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, MANIFEST_COLUMNS)
         writer.writeheader()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from pydicom.pixels import pixel_array
+from pydicom.pixels.utils import pixel_array
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEG2000Lossless
 
 from services.cine.budget import ReadLimits
@@ -130,7 +131,7 @@ def test_odd_pixel_data_is_read_without_its_padding() -> None:
         ({"Rows": 0}, Reason.PIXELS_UNSUPPORTED),
     ],
 )
-def test_pixels_of_a_kind_that_is_not_read_are_unsupported(attributes: dict[str, object], reason: Reason) -> None:
+def test_pixels_of_a_kind_that_is_not_read_are_unsupported(attributes: dict[str, Any], reason: Reason) -> None:
     with pytest.raises(CineUnsupportedError) as caught:
         read(dicom_bytes(fan_frames(2), **attributes))
     assert caught.value.reason is reason
@@ -144,7 +145,7 @@ def test_a_transfer_syntax_that_the_standard_does_not_know_is_not_repeated() -> 
 
 @pytest.mark.parametrize("change", [{"NumberOfFrames": 3}, {"NumberOfFrames": 1}, {"Rows": 119}, {"Columns": 161}])
 @pytest.mark.parametrize("syntax", ["raw", "jpeg"])
-def test_more_or_fewer_pixels_than_the_header_says_are_damage(syntax: str, change: dict[str, int]) -> None:
+def test_more_or_fewer_pixels_than_the_header_says_are_damage(syntax: str, change: dict[str, Any]) -> None:
     with pytest.raises(CineUnreadableError) as caught:
         read_all(dicom_bytes(fan_frames(2), syntax, **change))
     assert caught.value.reason is Reason.PIXELS_DAMAGED

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
 from services.cine import errors
 
-PARTS = {"found": "a pear", "expected": "an apple", "advice": "Try again."}
+PARTS: dict[str, Any] = {"found": "a pear", "expected": "an apple", "advice": "Try again."}
 
 
 def subclasses(kind: type[errors.EchoplaneError]) -> list[type[errors.EchoplaneError]]:

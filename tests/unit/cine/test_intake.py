@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ FILES = {
     "gif": gif_bytes(FRAMES),
 }
 
-IDENTITY = {
+IDENTITY: dict[str, Any] = {
     "PatientName": "Lundqvist^Astrid",
     "PatientID": "19520229-1234",
     "PatientBirthDate": "19520229",
@@ -151,7 +152,7 @@ def test_no_identity_is_anywhere_in_a_cine_or_its_intake(syntax: str) -> None:
 
 
 @pytest.mark.parametrize("change", [{"Rows": 0}, {"Rows": 9}, {"photometric": "LUNDQVIST"}, {"syntax": "1.2.19520229"}])
-def test_no_identity_is_in_an_error(change: dict[str, object]) -> None:
+def test_no_identity_is_in_an_error(change: dict[str, Any]) -> None:
     with pytest.raises(InputError) as caught:
         take_in(dicom_bytes(FRAMES, **(IDENTITY | change)), IntakeOptions())
     said = everything(caught.value).lower()

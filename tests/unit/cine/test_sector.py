@@ -18,7 +18,7 @@ SIZES = [(120, 160), (240, 320), (480, 640), (300, 300)]
 
 def find(frames: UInt8Array, reduction: int = 1, tissue: Region | None = None) -> Sector | None:
     thumbnails = np.stack([reduce_frame(frame, reduction) for frame in frames])
-    return find_sector(thumbnails, temporal_sd(thumbnails), *frames.shape[1:], tissue)
+    return find_sector(thumbnails, temporal_sd(thumbnails), frames.shape[1], frames.shape[2], tissue)
 
 
 def overlap(sector: Sector | None, truth: BoolArray) -> float:

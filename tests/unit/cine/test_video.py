@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from typing import Any
 
 import av
 import numpy as np
@@ -142,7 +143,7 @@ def test_a_codec_that_nobody_knows_is_unsupported() -> None:
 @pytest.mark.parametrize(("container", "codec"), [("avi", "pcm_s16le"), ("mp4", "aac")])
 def test_sound_alone_has_no_pixels(container: str, codec: str) -> None:
     with av.open(buffer := io.BytesIO(), "w", format=container) as output:
-        stream = output.add_stream(codec, rate=8_000)
+        stream: Any = output.add_stream(codec, rate=8_000)
         sound = av.AudioFrame.from_ndarray(np.zeros((1, 2048), np.float32), format="fltp", layout="mono")
         sound.sample_rate = 8_000
         output.mux(stream.encode(av.AudioResampler("s16" if codec == "pcm_s16le" else "fltp").resample(sound)[0]))
@@ -172,7 +173,7 @@ def test_a_file_that_is_cut_anywhere_is_damaged_and_never_a_shorter_cine(kind: C
 def fast_start(data: bytes) -> bytes:
     """Move the index of an MP4 in front of its samples, as streaming servers do, through a fragmented copy."""
     with (
-        av.open(io.BytesIO(data)) as source,
+        av.open(io.BytesIO(data), "r") as source,
         av.open(buffer := io.BytesIO(), "w", format="mp4", options={"movflags": "frag_keyframe+empty_moov"}) as copy,
     ):
         stream = copy.add_stream_from_template(source.streams.video[0])

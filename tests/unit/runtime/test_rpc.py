@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import weakref
 from contextlib import AsyncExitStack
 from types import SimpleNamespace
+from typing import Any
 
 import grpc
 import pytest
@@ -18,7 +20,7 @@ from services.cine import errors
 from services.cine.errors import Reason
 from services.runtime.rpc import DOMAIN, Admission, ErrorInterceptor, status_code, to_status
 
-PARTS = {"found": "a pear", "expected": "an apple", "advice": "Try again."}
+PARTS: dict[str, Any] = {"found": "a pear", "expected": "an apple", "advice": "Try again."}
 OWN_REASON: tuple[tuple[type[errors.EchoplaneError], Reason, grpc.StatusCode], ...] = (
     (errors.CapacityError, Reason.QUEUE_FULL, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (errors.DeadlineError, Reason.DEADLINE, grpc.StatusCode.DEADLINE_EXCEEDED),
@@ -37,7 +39,7 @@ GIVEN_REASON = (
 
 def every_error() -> list[tuple[errors.EchoplaneError, Reason, grpc.StatusCode]]:
     """One of each class, and of each class that is given its reason one of each reason."""
-    own = [(kind(**PARTS), reason, code) for kind, reason, code in OWN_REASON]  # type: ignore[call-arg]
+    own = [(kind(**PARTS), reason, code) for kind, reason, code in OWN_REASON]
     gone = (errors.ReaderUnavailableError(), Reason.READER_UNAVAILABLE, grpc.StatusCode.UNAVAILABLE)
     left = set(Reason) - {reason for _, reason, _ in own} - {Reason.READER_UNAVAILABLE}
     given = [(kind(r, **PARTS), r, grpc.StatusCode.INVALID_ARGUMENT) for kind in GIVEN_REASON for r in sorted(left)]
@@ -197,6 +199,16 @@ class Call:
         raise grpc.aio.AbortError
 
 
+async def intercept(handler: Any, method: str = "/echoplane.v1.ViewService/PredictView") -> Any:
+    """Pass a method's handler through the interceptor."""
+
+    async def continuation(details: object) -> Any:
+        return handler
+
+    details: Any = SimpleNamespace(method=method)
+    return await ErrorInterceptor().intercept_service(continuation, details)
+
+
 async def run_guarded(error: BaseException | None) -> tuple[Call, object]:
     """Let a method behind the interceptor raise an error, or answer."""
 
@@ -205,14 +217,8 @@ async def run_guarded(error: BaseException | None) -> tuple[Call, object]:
             raise error
         return "answer"
 
-    handler = grpc.stream_unary_rpc_method_handler(behaviour)
-
-    async def continuation(details: object) -> object:
-        return handler
-
-    details = SimpleNamespace(method="/echoplane.v1.ViewService/PredictView")
-    guarded = await ErrorInterceptor().intercept_service(continuation, details)  # type: ignore[arg-type]
-    assert guarded is not None
+    handler: Any = grpc.stream_unary_rpc_method_handler(behaviour)
+    guarded = await intercept(handler)
     call = Call()
     try:
         return call, await guarded.stream_unary(None, call)
@@ -241,6 +247,24 @@ async def test_an_answer_passes_and_so_does_an_end_that_was_already_told() -> No
     assert not hasattr(call, "code")
 
 
+async def test_an_error_lets_go_of_the_cine_at_once() -> None:
+    class Cine:
+        pass
+
+    error, held = errors.LimitExceededError(Reason.LIMIT_BYTES, **PARTS), []
+
+    async def behaviour(requests: object, context: object) -> None:
+        cine = Cine()
+        held.append(weakref.ref(cine))
+        raise error
+
+    guarded = await intercept(grpc.stream_unary_rpc_method_handler(behaviour))
+    with pytest.raises(grpc.aio.AbortError):
+        await guarded.stream_unary(None, Call())
+    assert error.__traceback__ is not None
+    assert held[0]() is None
+
+
 async def test_a_cancelled_call_is_not_told_as_an_error() -> None:
     with pytest.raises(asyncio.CancelledError):
         await run_guarded(asyncio.CancelledError())
@@ -248,7 +272,15 @@ async def test_a_cancelled_call_is_not_told_as_an_error() -> None:
 
 @pytest.mark.parametrize("handler", [None, grpc.unary_unary_rpc_method_handler(lambda request, context: request)])
 async def test_methods_of_other_kinds_are_left_alone(handler: object) -> None:
-    async def continuation(details: object) -> object:
-        return handler
+    assert await intercept(handler) is handler
 
-    assert await ErrorInterceptor().intercept_service(continuation, None) is handler  # type: ignore[arg-type]
+
+async def test_a_message_that_does_not_parse_is_the_callers_fault() -> None:
+    handler: Any = grpc.stream_unary_rpc_method_handler(
+        lambda requests, context: None, error_details_pb2.ErrorInfo.FromString, None
+    )
+    guarded = await intercept(handler)
+    assert guarded.request_deserializer(b"\x0a\x01a").reason == "a"
+    for data in (b"\xff\xff", b"\x0a\x50abc", b"\x0a\x01\xff"):
+        with pytest.raises(errors.RequestInvalidError):
+            guarded.request_deserializer(data)

@@ -62,4 +62,4 @@ def test_settings_that_do_not_go_together_stop_the_start() -> None:
 def test_settings_do_not_change_afterwards() -> None:
     settings = LampSettings.load({})
     with pytest.raises(ValidationError):
-        settings.bulbs = 2
+        settings.bulbs = 2  # type: ignore[misc]

@@ -5,6 +5,7 @@ import pytest
 
 from training.classifier.calibration import calibrate, fit_temperature
 from training.classifier.metrics import (
+    accuracy_interval,
     balanced_accuracy,
     bootstrap_interval,
     confusion,
@@ -67,6 +68,14 @@ def test_bootstrap_interval_holds_the_estimate_and_shrinks_with_more_subjects() 
         assert low <= balanced_accuracy(made.logits, made.labels) <= high
         widths.append(high - low)
     assert widths[1] < widths[0]
+
+
+def test_interval_without_an_error_still_has_a_lower_end_below_one() -> None:
+    labels = np.arange(40) % 4
+    perfect = CinePredictions(np.eye(4, dtype=np.float32)[labels], labels, np.zeros(40, np.int64), np.arange(40) // 4)
+    low, high = accuracy_interval(perfect, draws=20)
+    assert 0.6 < low < 0.75  # ten subjects
+    assert high == 1.0
 
 
 def test_cine_answer_is_the_mean_over_its_frames() -> None:

@@ -59,6 +59,7 @@ def test_card_prints_what_was_measured_and_what_it_is_not() -> None:
             "rendering_s": 30,
             "training_s": 1200,
             "device": "cpu",
+            "precision": "bf16",
             "threads": 1,
             "cores": 2,
             "machine": "x86_64",
