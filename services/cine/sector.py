@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -13,6 +14,9 @@ from services.cine.cine import BoolArray, FloatArray, Region, UInt8Array
 MOVING_SD_GREY = 0.6
 """Temporal standard deviation, grey levels, above which a pixel is echo: noise alone moves more than this in the
 darkest corner of a sector, text and black screen do not."""
+
+CODEC_NOISE_FRACTION = 0.15
+"""Share of the strongest motion below which it may be a poor codec's noise around letters and edges."""
 
 STILL_GREY = 10
 """Grey level above which a pixel of a cine that does not move may be echo."""
@@ -83,26 +87,33 @@ def find_sector(
         The sector, or None where no part of the image looks like one.
     """
     scale = rows / thumbnails.shape[1], columns / thumbnails.shape[2]
-    echo = _echo(thumbnails, motion)
-    if tissue is not None:
-        echo = _inside(echo, tissue, scale)
+    for echo in _echoes(thumbnails, motion):
+        hull = _sector_hull(echo if tissue is None else _inside(echo, tissue, scale))
+        if hull is not None:
+            outline = hull[:, 0, :].astype(np.float32)  # [K, 1, 2] -> [K, 2]
+            full = (outline + 0.5) * np.array(scale[::-1], np.float32) - 0.5
+            return Sector(full, rows, columns)
+    return None
+
+
+def _echoes(thumbnails: UInt8Array, motion: FloatArray) -> Iterator[UInt8Array]:
+    """Mark the pixels that may be echo, [h, w] of 0 and 1, the likeliest marks first."""
+    moving = motion > MOVING_SD_GREY
+    if moving.mean() < LEAST_AREA_FRACTION:
+        yield np.asarray(thumbnails.max(axis=0) > STILL_GREY, np.uint8)
+        return
+    yield np.asarray(moving, np.uint8)
+    yield np.asarray(motion > max(MOVING_SD_GREY, CODEC_NOISE_FRACTION * np.percentile(motion, 95)), np.uint8)
+
+
+def _sector_hull(echo: UInt8Array) -> NDArray[np.int32] | None:
+    """Give the convex hull of the largest part of the echo, [K, 1, 2], where it looks like a sector."""
     body = _largest_part(echo)
     if body is None or body.mean() < LEAST_AREA_FRACTION:
         return None
     contours, _ = cv2.findContours(body, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     hull = np.asarray(cv2.convexHull(max(contours, key=cv2.contourArea)), np.int32)
-    if not _is_sector_shaped(hull, body):
-        return None
-    outline = hull[:, 0, :].astype(np.float32)  # [K, 1, 2] -> [K, 2]
-    full = (outline + 0.5) * np.array(scale[::-1], np.float32) - 0.5
-    return Sector(full, rows, columns)
-
-
-def _echo(thumbnails: UInt8Array, motion: FloatArray) -> UInt8Array:
-    """Mark the pixels that may be echo, [h, w] of 0 and 1."""
-    moving = motion > MOVING_SD_GREY
-    echo = moving if moving.mean() >= LEAST_AREA_FRACTION else thumbnails.max(axis=0) > STILL_GREY
-    return np.asarray(echo, np.uint8)
+    return hull if _is_sector_shaped(hull, body) else None
 
 
 def _inside(echo: UInt8Array, region: Region, scale: tuple[float, float]) -> UInt8Array:

@@ -79,6 +79,10 @@ def test_times_rise_from_zero_and_are_finite_whatever_is_claimed(
 
 def read_with_elements(elements: dict[str, Any]) -> Cine:
     """Read an object whose attributes have value representations they should not have."""
+    return read_dicom(save_dicom(dataset_with(elements), ExplicitVRLittleEndian), ReadLimits())
+
+
+def dataset_with(elements: dict[str, Any]) -> Dataset:
     dataset = Dataset()
     dataset.Modality, dataset.PhotometricInterpretation = "US", "MONOCHROME2"
     dataset.NumberOfFrames, dataset.Rows, dataset.Columns = FRAMES.shape
@@ -86,7 +90,16 @@ def read_with_elements(elements: dict[str, Any]) -> Cine:
     for element in elements.values():
         dataset.add(element)
     dataset.add_new("PixelData", "OB", FRAMES.tobytes())
-    return read_dicom(save_dicom(dataset, ExplicitVRLittleEndian), ReadLimits())
+    return dataset
+
+
+def test_an_attribute_of_an_impossible_length_counts_as_absent() -> None:
+    item = Dataset()
+    item.add_new("FrameTime", "OB", b"\x01\x02\x03\x04")
+    data = save_dicom(dataset_with({"FrameTime": item["FrameTime"]}), ExplicitVRLittleEndian)
+    at = data.index(b"\x18\x00\x63\x10OB")  # a double of four bytes, once its representation says so
+    cine = read_dicom(data[: at + 4] + b"FD\x04\x00" + data[at + 12 :], ReadLimits())
+    assert cine.timing_source is TimingSource.NONE
 
 
 def test_a_single_frame_is_at_time_zero() -> None:

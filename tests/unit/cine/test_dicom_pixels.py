@@ -183,6 +183,13 @@ def test_every_frame_of_a_jpeg_cine_can_be_cut_anywhere() -> None:
             read_all(data[:end])
 
 
+def test_a_damaged_item_between_fragments_is_damage() -> None:
+    data = dicom_bytes(fan_frames(2), "jpeg")
+    at = data.rindex(b"\xfe\xff\x00\xe0")
+    with pytest.raises(CineUnreadableError):
+        read_all(data[:at] + b"\xfe\xff\x01\xe0" + data[at + 4 :])
+
+
 def test_another_modality_is_told_and_its_pixels_are_not_looked_at() -> None:
     cine = read(dicom_bytes(NOISE[..., 0], Modality="CT", BitsAllocated=16))
     assert not cine.is_ultrasound

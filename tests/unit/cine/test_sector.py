@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from services.cine.budget import ReadLimits
 from services.cine.cine import BoolArray, Region, UInt8Array, reduce_frame
+from services.cine.reading import read_cine
 from services.cine.sector import Sector, find_sector, temporal_sd
-from tests.builders import fan_frames, fan_mask, still_frames, with_text
+from tests.builders import fan_frames, fan_mask, still_frames, video_bytes, with_text
 
 SIZES = [(120, 160), (240, 320), (480, 640), (300, 300)]
 
@@ -50,6 +52,15 @@ def test_the_outline_lies_inside_the_frame(rows: int, columns: int) -> None:
     left, top, right, bottom = sector.box_px
     assert 0 <= left < right <= columns
     assert 0 <= top < bottom <= rows
+
+
+@pytest.mark.parametrize("codec", ["mjpeg", "mpeg4"])
+def test_a_fan_is_found_in_the_noise_of_a_poor_codec(codec: str) -> None:
+    frames = with_text(fan_frames(16, 240, 320), "A4C 60 Hz")
+    data = video_bytes(frames, "avi", codec, "yuv420p", strict="unofficial")  # at FFmpeg's low default rate
+    decoded = read_cine(data, ReadLimits()).grey_frames(range(16), 2)
+    sector = find_sector(decoded, temporal_sd(decoded), 240, 320)
+    assert overlap(sector, fan_mask(240, 320)) > 0.8
 
 
 def noise(count: int, rows: int = 120, columns: int = 160) -> UInt8Array:

@@ -153,6 +153,16 @@ def test_sound_alone_has_no_pixels(container: str, codec: str) -> None:
     assert caught.value.reason is Reason.PIXELS_MISSING
 
 
+def test_a_stream_without_a_frame_has_no_pixels() -> None:
+    whole = avi_bytes(FRAMES, "rawvideo", "gray")
+    first = whole.index(b"movi") + 4
+    assert whole[first : first + 4] == b"00dc"
+    empty = whole.replace(b"00dc", b"JUNK")
+    with pytest.raises(CineUnreadableError) as caught:
+        read(empty)
+    assert caught.value.reason is Reason.PIXELS_MISSING
+
+
 CUTTABLE = {
     CineFormat.AVI: avi_bytes(FRAMES),
     CineFormat.MP4: mp4_bytes(FRAMES),

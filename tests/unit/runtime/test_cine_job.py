@@ -34,7 +34,7 @@ def answer_to(data: bytes, options: IntakeOptions | None = None) -> bytes:
         os.close(output_fd)
 
 
-ANSWER = answer_to(dicom_bytes(fan_frames()))
+ANSWER = answer_to(dicom_bytes(fan_frames()), IntakeOptions(max_frames=2)).rstrip(b"\0") + bytes(8)
 HEADER: dict[str, Any] = json.loads(ANSWER[:HEADER_BYTES])
 
 
@@ -97,15 +97,15 @@ def test_an_answer_is_a_copy() -> None:
     "changed",
     [
         {"shapes": HEADER["shapes"][:3]},
-        {"shapes": [[5, 2], [-8], [8], [8, 1, 112, 112]]},
-        {"shapes": [[5, 2], [8], [8], [8, 1, 112, 111]]},
-        {"shapes": [[5, 2], [8], [8], [2**40, 1, 112, 112]]},
-        {"shapes": [[5, 2], [8], [8], [2**56, 1, 112, 112]]},
-        {"shapes": [[2**63, 2], [8], [8], [8, 1, 112, 112]]},
-        {"shapes": [[5, 2], [8], [8], [2.5, 1, 112, 112]]},
-        {"shapes": [[5, 2], [8], [7], [8, 1, 112, 112]]},
+        {"shapes": [[5, 2], [-2], [2], [2, 1, 112, 112]]},
+        {"shapes": [[5, 2], [2], [2], [2, 1, 112, 111]]},
+        {"shapes": [[5, 2], [2], [2], [2**40, 1, 112, 112]]},
+        {"shapes": [[5, 2], [2], [2], [2**56, 1, 112, 112]]},
+        {"shapes": [[2**63, 2], [2], [2], [2, 1, 112, 112]]},
+        {"shapes": [[5, 2], [2], [2], [2.5, 1, 112, 112]]},
+        {"shapes": [[5, 2], [2], [1], [2, 1, 112, 112]]},
         {"shapes": {"outline_px": [5, 2]}},
-        {"frame_count": 3},
+        {"frame_count": 1},
         {"frame_count": None},
         {"rows": float("inf")},
         {"rows": [1]},
