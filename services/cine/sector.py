@@ -103,7 +103,7 @@ def _echoes(thumbnails: UInt8Array, motion: FloatArray) -> Iterator[UInt8Array]:
         yield np.asarray(thumbnails.max(axis=0) > STILL_GREY, np.uint8)
         return
     yield np.asarray(moving, np.uint8)
-    yield np.asarray(motion > max(MOVING_SD_GREY, CODEC_NOISE_FRACTION * np.percentile(motion, 95)), np.uint8)
+    yield np.asarray(motion > max(MOVING_SD_GREY, CODEC_NOISE_FRACTION * float(np.percentile(motion, 95))), np.uint8)
 
 
 def _sector_hull(echo: UInt8Array) -> NDArray[np.int32] | None:

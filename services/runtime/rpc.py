@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NoReturn
 
 import grpc
@@ -18,6 +18,9 @@ from services.cine import errors
 
 DOMAIN = "echoplane"
 """The `domain` of every google.rpc.ErrorInfo."""
+
+DRAIN_S = 0.5
+"""How long a refused caller may go on sending before it hears of it."""
 
 _DETAILS_KEY = "grpc-status-details-bin"
 
@@ -82,11 +85,23 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
                 _log.exception("unexpected_error", method=handler_call_details.method)
                 status = status_pb2.Status(code=grpc.StatusCode.INTERNAL.value[0], message="internal error")
                 traceback.clear_frames(error.__traceback__)
+            await _drain(requests)
             return await _abort(context, status)
 
         return grpc.stream_unary_rpc_method_handler(
             guarded, _typed(handler.request_deserializer), handler.response_serializer
         )
+
+
+async def _drain(requests: AsyncIterator[Any]) -> None:
+    """Let the caller finish sending, for a moment.
+
+    A client on grpc.aio takes a status that comes while it writes for an internal error (grpc/grpc issue 36066).
+    """
+    with suppress(TimeoutError, errors.RequestInvalidError):
+        async with asyncio.timeout(DRAIN_S):
+            async for _ in requests:
+                pass
 
 
 def _typed(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:

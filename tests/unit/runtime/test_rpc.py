@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import weakref
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from services.cine import errors
 from services.cine.errors import Reason
-from services.runtime.rpc import DOMAIN, Admission, ErrorInterceptor, status_code, to_status
+from services.runtime.rpc import DOMAIN, DRAIN_S, Admission, ErrorInterceptor, status_code, to_status
 
 PARTS: dict[str, Any] = {"found": "a pear", "expected": "an apple", "advice": "Try again."}
 OWN_REASON: tuple[tuple[type[errors.EchoplaneError], Reason, grpc.StatusCode], ...] = (
@@ -209,7 +210,23 @@ async def intercept(handler: Any, method: str = "/echoplane.v1.ViewService/Predi
     return await ErrorInterceptor().intercept_service(continuation, details)
 
 
-async def run_guarded(error: BaseException | None) -> tuple[Call, object]:
+class Sending:
+    """A caller that sends `count` messages and, perhaps, never half-closes; it counts what was taken."""
+
+    def __init__(self, count: int = 0, stays_open: bool = False, last: Exception | None = None) -> None:
+        self.count, self.stays_open, self.last, self.taken = count, stays_open, last, 0
+
+    async def __aiter__(self) -> AsyncIterator[int]:
+        for number in range(self.count):
+            self.taken += 1
+            yield number
+        if self.last:
+            raise self.last
+        if self.stays_open:
+            await asyncio.Event().wait()
+
+
+async def run_guarded(error: BaseException | None, sending: Sending | None = None) -> tuple[Call, object]:
     """Let a method behind the interceptor raise an error, or answer."""
 
     async def behaviour(requests: object, context: object) -> str:
@@ -221,7 +238,7 @@ async def run_guarded(error: BaseException | None) -> tuple[Call, object]:
     guarded = await intercept(handler)
     call = Call()
     try:
-        return call, await guarded.stream_unary(None, call)
+        return call, await guarded.stream_unary(sending or Sending(), call)
     except grpc.aio.AbortError:
         return call, None
 
@@ -247,6 +264,20 @@ async def test_an_answer_passes_and_so_does_an_end_that_was_already_told() -> No
     assert not hasattr(call, "code")
 
 
+INVALID = errors.RequestInvalidError(Reason.REQUEST_MALFORMED, **PARTS)
+
+
+@pytest.mark.parametrize(
+    "sending", [Sending(9), Sending(9, last=INVALID), Sending(9, stays_open=True)], ids=["closes", "breaks", "stays"]
+)
+async def test_a_refused_caller_may_finish_sending_for_a_moment(sending: Sending) -> None:
+    before = asyncio.get_running_loop().time()
+    call, _ = await run_guarded(errors.LimitExceededError(Reason.LIMIT_BYTES, **PARTS), sending)
+    assert call.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert sending.taken == 9
+    assert asyncio.get_running_loop().time() - before < DRAIN_S + 0.3
+
+
 async def test_an_error_lets_go_of_the_cine_at_once() -> None:
     class Cine:
         pass
@@ -260,7 +291,7 @@ async def test_an_error_lets_go_of_the_cine_at_once() -> None:
 
     guarded = await intercept(grpc.stream_unary_rpc_method_handler(behaviour))
     with pytest.raises(grpc.aio.AbortError):
-        await guarded.stream_unary(None, Call())
+        await guarded.stream_unary(Sending(), Call())
     assert error.__traceback__ is not None
     assert held[0]() is None
 
