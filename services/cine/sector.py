@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -16,7 +15,10 @@ MOVING_SD_GREY = 0.6
 darkest corner of a sector, text and black screen do not."""
 
 CODEC_NOISE_FRACTION = 0.15
-"""Share of the strongest motion below which it may be a poor codec's noise around letters and edges."""
+"""Share of the strongest motion below which it may be a codec's noise around edges and letters."""
+
+CODEC_BLOCK_PX = 16
+"""A codec spreads noise over at most one macroblock (ITU-T T.81, H.264): motion beyond that is echo, however weak."""
 
 STILL_GREY = 10
 """Grey level above which a pixel of a cine that does not move may be echo."""
@@ -87,23 +89,31 @@ def find_sector(
         The sector, or None where no part of the image looks like one.
     """
     scale = rows / thumbnails.shape[1], columns / thumbnails.shape[2]
-    for echo in _echoes(thumbnails, motion):
-        hull = _sector_hull(echo if tissue is None else _inside(echo, tissue, scale))
-        if hull is not None:
-            outline = hull[:, 0, :].astype(np.float32)  # [K, 1, 2] -> [K, 2]
-            full = (outline + 0.5) * np.array(scale[::-1], np.float32) - 0.5
-            return Sector(full, rows, columns)
-    return None
+    weak, strong = (
+        _sector_hull(echo if tissue is None else _inside(echo, tissue, scale)) for echo in _echoes(thumbnails, motion)
+    )
+    hull = weak if strong is None else strong
+    if hull is None:
+        return None
+    if weak is not None and _reach(weak, hull) * max(scale) > CODEC_BLOCK_PX:
+        hull = weak
+    outline = hull[:, 0, :].astype(np.float32)  # [K, 1, 2] -> [K, 2]
+    return Sector((outline + 0.5) * np.array(scale[::-1], np.float32) - 0.5, rows, columns)
 
 
-def _echoes(thumbnails: UInt8Array, motion: FloatArray) -> Iterator[UInt8Array]:
-    """Mark the pixels that may be echo, [h, w] of 0 and 1, the likeliest marks first."""
+def _echoes(thumbnails: UInt8Array, motion: FloatArray) -> tuple[UInt8Array, UInt8Array]:
+    """Mark the pixels that may be echo, and those that are more than a codec's noise: two [h, w] of 0 and 1."""
     moving = motion > MOVING_SD_GREY
     if moving.mean() < LEAST_AREA_FRACTION:
-        yield np.asarray(thumbnails.max(axis=0) > STILL_GREY, np.uint8)
-        return
-    yield np.asarray(moving, np.uint8)
-    yield np.asarray(motion > max(MOVING_SD_GREY, CODEC_NOISE_FRACTION * float(np.percentile(motion, 95))), np.uint8)
+        bright = np.asarray(thumbnails.max(axis=0) > STILL_GREY, np.uint8)
+        return bright, bright
+    noise_grey = CODEC_NOISE_FRACTION * float(np.percentile(motion, 95))
+    return np.asarray(moving, np.uint8), np.asarray(moving & (motion > noise_grey), np.uint8)
+
+
+def _reach(outer: NDArray[np.int32], inner: NDArray[np.int32]) -> float:
+    """Measure how far one outline reaches beyond another, both [K, 1, 2], px."""
+    return max(-cv2.pointPolygonTest(inner, (float(x), float(y)), True) for x, y in outer[:, 0])
 
 
 def _sector_hull(echo: UInt8Array) -> NDArray[np.int32] | None:

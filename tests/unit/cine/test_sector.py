@@ -13,7 +13,7 @@ from services.cine.budget import ReadLimits
 from services.cine.cine import BoolArray, Region, UInt8Array, reduce_frame
 from services.cine.reading import read_cine
 from services.cine.sector import Sector, find_sector, temporal_sd
-from tests.builders import fan_frames, fan_mask, still_frames, video_bytes, with_text
+from tests.builders import avi_bytes, fan_frames, fan_mask, still_frames, video_bytes, with_text
 
 SIZES = [(120, 160), (240, 320), (480, 640), (300, 300)]
 
@@ -61,6 +61,19 @@ def test_a_fan_is_found_in_the_noise_of_a_poor_codec(codec: str) -> None:
     decoded = read_cine(data, ReadLimits()).grey_frames(range(16), 2)
     sector = find_sector(decoded, temporal_sd(decoded), 240, 320)
     assert overlap(sector, fan_mask(240, 320)) > 0.8
+
+
+@pytest.mark.parametrize("side", [112, 160])
+def test_a_codecs_noise_around_a_small_sector_is_not_echo(side: int) -> None:
+    frames = read_cine(avi_bytes(fan_frames(16, side, side)), ReadLimits()).grey_frames(range(16), 1)
+    assert overlap(find_sector(frames, temporal_sd(frames), side, side), fan_mask(side, side)) > 0.93
+
+
+def test_a_dark_side_of_the_sector_that_reaches_far_is_echo() -> None:
+    frames = fan_frames(16, 240, 320).astype(np.float32)
+    frames[:, :, 200:] *= 0.06
+    dark = np.asarray(frames, np.uint8)
+    assert overlap(find_sector(dark, temporal_sd(dark), 240, 320), fan_mask(240, 320)) > 0.93
 
 
 def noise(count: int, rows: int = 120, columns: int = 160) -> UInt8Array:
