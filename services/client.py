@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -13,7 +12,7 @@ from echoplane.v1 import view_pb2, view_pb2_grpc
 from google.rpc import error_details_pb2, status_pb2
 
 CHUNK_BYTES = 256 * 1024
-"""Streams fastest of 16, 64, 256 and 1024 KiB over loopback."""
+"""A quarter of what one message may carry."""
 
 _DETAILS_KEY = "grpc-status-details-bin"
 
@@ -64,17 +63,6 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._channel.close()
-
-    async def wait_until_ready(self, timeout_s: float) -> None:
-        """Wait until the server listens.
-
-        Raises:
-            CallError: it takes too long.
-        """
-        try:
-            await asyncio.wait_for(self._channel.channel_ready(), timeout_s)
-        except TimeoutError as error:
-            raise CallError("UNAVAILABLE", "", f"no server listens after {timeout_s:.0f} s", None) from error
 
     async def predict_view(
         self, data: bytes, header: view_pb2.CineHeader | None = None, timeout_s: float = 60.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 
@@ -42,9 +44,14 @@ def draw_answer(intake: Intake, title: str, is_good: bool, frame_titles: list[st
     return np.vstack([bar, *rows])
 
 
-def save_picture(image: UInt8Array, path: str) -> None:
-    """Write RGB as PNG."""
-    cv2.imwrite(path, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+def save_picture(image: UInt8Array, path: Path) -> None:
+    """Write RGB as a picture of the kind that the name ends in; the folder is made.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes())
 
 
 def _tile(frame: UInt8Array, intake: Intake) -> UInt8Array:

@@ -115,7 +115,10 @@ def told_clearly() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] in ("training", "services"):
             raise
-        print(f"echoplane: {error.name} is not installed: pip install echoplane[training]", file=sys.stderr)
+        print(
+            f"echoplane: {error.name} is not installed here. Run `make setup`, then use .venv-dev/bin/echoplane",
+            file=sys.stderr,
+        )
         raise typer.Exit(EXIT_FAILED) from error
     except (RuntimeError, OSError) as error:
         print(f"echoplane: {error}", file=sys.stderr)

@@ -42,7 +42,7 @@ class Device(StrEnum):
 class Precision(StrEnum):
     """Number format of convolutions and products; weights and their averages stay float32.
 
-    AUTO is bf16 on a GPU and on processors with instructions for it, which makes them 1.4 times as fast, else fp32:
+    AUTO is bf16 on a GPU and on processors with instructions for it, else fp32:
     without the instructions bf16 is far slower.
     """
 

@@ -14,11 +14,12 @@ from rich.table import Table
 
 from deploy.demo.cines import DemoCine, write_cines
 from deploy.demo.gateway import running_gateway
+from services.answers import Answer, draw, print_reasons
 from services.cine.cine import UInt8Array
 from services.cine.intake import IntakeOptions
 from services.client import Client
 from services.pictures import ROW_HEIGHT_PX, save_picture
-from services.predict import Answer, AskServer, draw, print_reasons
+from services.predict import AskServer
 from services.runtime.sandbox import Sandbox
 
 OUT = Path("out/demo")
@@ -35,7 +36,7 @@ def main() -> int:
         answers, pictures = asyncio.run(_ask_all(gateway.address, cines))
     console.print(_table(cines, answers))
     print_reasons(console, answers)
-    save_picture(_sheet(pictures), str(OUT / "answers.jpg"))
+    save_picture(_sheet(pictures), OUT / "answers.jpg")
     wrong = sum(not cine.is_met_by(answer) for cine, answer in zip(cines, answers, strict=True))
     console.print(
         f"Pictures: {OUT}/answers.jpg and one a cine beside it. Weights: trained on {_trained_on(answers)} data."
@@ -52,11 +53,11 @@ async def _ask_all(address: str, cines: list[DemoCine]) -> tuple[list[Answer], l
         with Sandbox() as sandbox:
             for cine in track(cines, "Asking", transient=True, disable=not sys.stderr.isatty()):
                 data = cine.path.read_bytes()
-                answer = await AskServer(client).ask(cine.path, data, IntakeOptions())
+                answer = await AskServer(client).ask(cine.path, cine.path.name, data, IntakeOptions())
                 answers.append(answer)
                 if answer.response is not None and answer.response.frames:
                     picture = draw(answer, sandbox.take_in(data, IntakeOptions()))
-                    save_picture(picture, str(OUT / f"{cine.path.name}.png"))
+                    save_picture(picture, OUT / f"{cine.path.name}.png")
                     pictures.append(picture)
     return answers, pictures
 
@@ -64,8 +65,7 @@ async def _ask_all(address: str, cines: list[DemoCine]) -> tuple[list[Answer], l
 def _table(cines: list[DemoCine], answers: list[Answer]) -> Table:
     table = Table("cine", "expected", "answered", "", title="One cine in, one view out", show_lines=True)
     for cine, answer in zip(cines, answers, strict=True):
-        response = answer.response
-        confidence = f" {response.confidence:.0%}" if response is not None and response.probabilities else ""
+        confidence = "" if answer.confidence == "-" else f" {answer.confidence}"
         mark = "[green]ok[/green]" if cine.is_met_by(answer) else "[red]no[/red]"
         table.add_row(
             f"{cine.path.name}\n[dim]{cine.origin}[/dim]",

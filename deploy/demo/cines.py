@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydicom.data import get_testdata_file
 
+from services.answers import Answer
 from services.cine.views import View
-from services.predict import Answer
 from training.simulator.cine import simulate_cine
 from training.simulator.writers import write_avi, write_dicom, write_mp4
 

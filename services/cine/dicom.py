@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.uid import UltrasoundImageStorage, UltrasoundMultiFrameImageStorage
 
 from services.cine.budget import ReadLimits
 from services.cine.cine import Cine, CineFormat, Region, TimesArray, TimingSource
@@ -18,6 +19,7 @@ DEFAULT_FRAME_TIME_MS = 33.3
 LONGEST_STEP_MS = 60_000.0
 """From one frame to the next; a time beyond it is damage, and the next attribute is asked."""
 
+_ULTRASOUND_CLASSES = (UltrasoundImageStorage, UltrasoundMultiFrameImageStorage)  # PS3.4 B.5; Modality may be empty
 _CM = 3  # PS3.3 C.8.5.5.1.15, Physical Units
 _SPATIAL_2D, _DATA_TISSUE = 1, 1  # C.8.5.5.1.2 Region Spatial Format, C.8.5.5.1.1 Region Data Type
 
@@ -48,7 +50,8 @@ def read_dicom(data: bytes | memoryview, limits: ReadLimits) -> Cine:
     rows, columns = whole_number(dataset, "Rows"), whole_number(dataset, "Columns")
     frame_count = max(1, whole_number(dataset, "NumberOfFrames", 1))
     limits.check_shape(frame_count, rows, columns)
-    is_ultrasound = text(dataset, "Modality") == "US"
+    modality = text(dataset, "Modality")
+    is_ultrasound = modality == "US" or (not modality and text(dataset, "SOPClassUID") in _ULTRASOUND_CLASSES)
     times_ms, timing_source = _frame_times(dataset, frame_count)
     return Cine(
         format=CineFormat.DICOM,

@@ -164,9 +164,9 @@ def open_pixels(dataset: Dataset, frame_count: int, rows: int, columns: int) -> 
     if not is_read or (is_raw and interpretation == "YBR_FULL_422"):
         raise CineUnsupportedError(
             Reason.PIXELS_UNSUPPORTED,
-            found=f"{samples} samples of {bits} bits a pixel in {rows} x {columns} pixels",
-            expected="8 bits in " + ", ".join(COLOUR_SAMPLES),
-            advice="Export the cine as 8-bit RGB, YBR_FULL_422 or MONOCHROME2.",
+            found=f"{samples} samples of {bits} bits a pixel in {rows} x {columns} pixels, or other colours",
+            expected="8 bits in " + ", ".join(sorted(COLOUR_SAMPLES)) + " (the last in JPEG only)",
+            advice="Export the cine as JPEG baseline, or as 8-bit RGB or MONOCHROME2.",
         )
     data = value_of(dataset, "PixelData")
     if not isinstance(data, bytes):

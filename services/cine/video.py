@@ -173,7 +173,7 @@ def _decode(container: InputContainer, stream: VideoStream, limits: ReadLimits) 
 
 
 def _luma(frame: VideoFrame) -> UInt8Array:
-    """Give the luma of a frame, full range, [H, W]: the first plane where there is one, five times faster."""
+    """Give the luma of a frame, full range, [H, W]: the first plane where there is one."""
     if frame.format.name.startswith(("yuvj", "yuv4", "gray")) and frame.format.components[0].bits == 8:
         plane = frame.planes[0]
         luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]

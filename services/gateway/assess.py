@@ -60,7 +60,12 @@ class Assessor:
         """
         start = time.perf_counter()
         loop = asyncio.get_running_loop()
-        intake = await loop.run_in_executor(self.threads, self.sandbox.take_in, data, options)
+        reading = loop.run_in_executor(self.threads, self.sandbox.take_in, data, options)
+        try:
+            intake = await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            await asyncio.wait([reading])  # the caller is gone, its cine is still being read: its place stays taken
+            raise
         timings = dict(intake.timings_ms)
         prediction = None
         if len(intake.model_input):

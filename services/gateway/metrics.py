@@ -50,7 +50,8 @@ class GatewayMetrics:
         )
 
     def name_model(self, identity: ModelIdentity) -> None:
-        """Publish which weights answer."""
+        """Publish which weights answer, and no others."""
+        self._model_info.clear()
         self._model_info.labels(
             identity.name, identity.version, identity.sha256, identity.backend, identity.trained_on
         ).set(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
@@ -31,7 +32,8 @@ from services.runtime.sandbox import Sandbox, SandboxLimits
 
 SERVICE = view_pb2.DESCRIPTOR.services_by_name["ViewService"].full_name
 _READINESS_PERIOD_S = 2.0
-_MAX_MESSAGE_BYTES = 4 * 2**20
+_MAX_MESSAGE_BYTES = 64 * 2**20
+"""gRPC refuses larger ones by itself, with no reason; up to here a chunk that is too large hears what is allowed."""
 
 _log = structlog.get_logger()
 
@@ -46,7 +48,6 @@ async def serve(settings: GatewaySettings) -> None:
     registry = CollectorRegistry()
     metrics = GatewayMetrics(registry)
     backend = await open_backend(settings)
-    metrics.name_model(backend.identity)
     sandbox = Sandbox(_sandbox_limits(settings), lambda outcome: metrics.sandbox_exits.labels(outcome).inc())
     threads = ThreadPoolExecutor(settings.max_running_requests, thread_name_prefix="assess")
     try:
@@ -88,9 +89,9 @@ async def _run(settings: GatewaySettings, service: ViewService, registry: Collec
     reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     port = _bind(server, settings)
     exporter, _ = _start_metrics(settings, registry)
-    await _tell_readiness(service.assessor.backend, healthy)
+    await _tell_readiness(service, healthy)
     await server.start()
-    readiness = asyncio.create_task(_follow_readiness(service.assessor.backend, healthy))
+    readiness = asyncio.create_task(_follow_readiness(service, healthy))
     identity = service.assessor.backend.identity
     _log.info("serving", port=port, metrics_port=exporter.server_port, model=identity.name, sha256=identity.sha256)
     try:
@@ -111,11 +112,28 @@ def _bind(server: grpc.aio.Server, settings: GatewaySettings) -> int:
             return server.add_insecure_port(address)
         pair = _read(settings.tls_key_file), _read(settings.tls_certificate_file)
         authority = None if settings.tls_client_ca_file is None else _read(settings.tls_client_ca_file)
+        _check_tls(settings)
         credentials = grpc.ssl_server_credentials([pair], authority, require_client_auth=authority is not None)
         return server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise ConfigError(
             found=f"{address} taken", expected="a free port", advice="Set ECHOPLANE_GATEWAY_PORT to another."
+        ) from error
+
+
+def _check_tls(settings: GatewaySettings) -> None:
+    """Hold the PEM files to one another; gRPC itself only fails to bind."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        if settings.tls_certificate_file is not None:
+            context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
+        if settings.tls_client_ca_file is not None:
+            context.load_verify_locations(settings.tls_client_ca_file)
+    except ssl.SSLError as error:
+        raise ConfigError(
+            found=f"TLS files that do not fit ({error.reason})",
+            expected="a certificate, its own key, and an authority, as PEM",
+            advice="Check ECHOPLANE_GATEWAY_TLS_CERTIFICATE_FILE, _TLS_KEY_FILE and _TLS_CLIENT_CA_FILE.",
         ) from error
 
 
@@ -139,15 +157,17 @@ def _start_metrics(settings: GatewaySettings, registry: CollectorRegistry) -> tu
         ) from error
 
 
-async def _follow_readiness(backend: Backend, healthy: health.aio.HealthServicer) -> None:
-    """Keep the health service telling the truth about the backend."""
+async def _follow_readiness(service: ViewService, healthy: health.aio.HealthServicer) -> None:
+    """Keep the health service telling the truth about the backend and the sandbox."""
     while True:
         await asyncio.sleep(_READINESS_PERIOD_S)
-        await _tell_readiness(backend, healthy)
+        await _tell_readiness(service, healthy)
 
 
-async def _tell_readiness(backend: Backend, healthy: health.aio.HealthServicer) -> None:
-    is_ready = await backend.is_ready()
+async def _tell_readiness(service: ViewService, healthy: health.aio.HealthServicer) -> None:
+    backend = service.assessor.backend
+    is_ready = await backend.is_ready() and service.assessor.sandbox.is_alive()
+    service.metrics.name_model(backend.identity)
     status = health_pb2.HealthCheckResponse.SERVING if is_ready else health_pb2.HealthCheckResponse.NOT_SERVING
     for name in ("", SERVICE):
         await healthy.set(name, status)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import SettingsConfigDict
 
 from services.models.onnx_backend import Provider
 from services.runtime.settings import ProcessSettings
@@ -23,7 +22,7 @@ class BackendKind(StrEnum):
 class GatewaySettings(ProcessSettings):
     """Defaults serve a laptop on loopback."""
 
-    model_config = SettingsConfigDict(env_prefix="ECHOPLANE_GATEWAY_", frozen=True, extra="forbid")
+    prefix = "ECHOPLANE_GATEWAY_"
 
     host: str = Field("127.0.0.1", description="address that gRPC and metrics bind to")
     port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes a free one")

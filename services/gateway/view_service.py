@@ -61,7 +61,6 @@ class ViewService(view_pb2_grpc.ViewServiceServicer):
                 upload = _Upload(self.limits, self.admission)
                 try:
                     header = await self._receive(request_iterator, upload)
-                    structlog.contextvars.bind_contextvars(request_id=header.request_id)
                     async with self.admission.working():
                         seen.assessment = await self.assessor.assess(
                             memoryview(upload.chunks), _options(header, self.limits)
@@ -147,6 +146,7 @@ class _Upload:
             part = request.WhichOneof("part")
             if header is None and part == "header":
                 header = _checked(request.header)
+                structlog.contextvars.bind_contextvars(request_id=header.request_id)
             elif header is not None and part == "chunk":
                 self._take(request.chunk)
             else:
@@ -184,7 +184,10 @@ def _checked(header: view_pb2.CineHeader) -> view_pb2.CineHeader:
 
 def _invalid(found: str, expected: str) -> RequestInvalidError:
     return RequestInvalidError(
-        Reason.REQUEST_MALFORMED, found=found, expected=expected, advice="See proto/echoplane/v1/view.proto."
+        Reason.REQUEST_MALFORMED,
+        found=found,
+        expected=expected,
+        advice="Send one CineHeader first, then the file in chunks (proto/echoplane/v1/view.proto).",
     )
 
 
@@ -220,6 +223,7 @@ def to_response(request_id: str, assessment: Assessment) -> view_pb2.PredictView
             sha256=identity.sha256,
             backend=identity.backend,
             trained_on=identity.trained_on,
+            abstain_below=identity.abstain_below,
         ),
         timings_ms=view_pb2.Timings(**assessment.timings_ms),
     )

@@ -35,7 +35,7 @@ class OnnxBackend:
         repository: the model repository's folder.
         spec: which model, and what it must look like.
         provider: where to compute.
-        threads: of one call; also how many calls run at once is bounded by `workers`.
+        threads: of one call.
         workers: calls that run at the same time.
 
     Raises:

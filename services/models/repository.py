@@ -8,11 +8,13 @@ model_repository/<model>/config.pbtxt   tensors and, as `parameters`, everything
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from google.protobuf import text_format
-from tritonclient.grpc.model_config_pb2 import ModelConfig
+from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
 
 from services.cine.errors import ModelContractError, ModelUnavailableError
 from services.cine.preprocessing import preprocessing_fingerprint
@@ -50,9 +52,9 @@ def load_config(folder: Path) -> ModelConfig:
         return parse_config((folder / "config.pbtxt").read_text())
     except FileNotFoundError as error:
         raise ModelUnavailableError(
-            found=f"no {folder.name}/config.pbtxt in the model repository",
+            found=f"no {folder.name}/config.pbtxt in the model repository {folder.parent}",
             expected="an exported model",
-            advice="Check the model repository setting, or run `echoplane export`.",
+            advice="Name it (--model-repository, ECHOPLANE_GATEWAY_MODEL_REPOSITORY) or run `echoplane export`.",
         ) from error
 
 
@@ -77,9 +79,9 @@ def find_weights(folder: Path) -> Path:
     files = [path for path in folder.glob("*/model.onnx") if path.parent.name.isdigit()]
     if not files:
         raise ModelUnavailableError(
-            found=f"no {folder.name}/<number>/model.onnx in the model repository",
+            found=f"no {folder.name}/<number>/model.onnx in the model repository {folder.parent}",
             expected="exported weights",
-            advice="Check the model repository setting, or run `echoplane export`.",
+            advice="Name it (--model-repository, ECHOPLANE_GATEWAY_MODEL_REPOSITORY) or run `echoplane export`.",
         )
     return max(files, key=lambda path: int(path.parent.name))
 
@@ -94,10 +96,14 @@ def identify(config: ModelConfig, spec: ModelSpec, version: str, backend: str) -
         backend: who runs it.
 
     Raises:
-        ModelContractError: its tensors, labels or preprocessing are not this code's.
+        ModelContractError: its tensors, batch size, labels or preprocessing are not this code's.
     """
-    _check_tensors("input", [(t.name, tuple(t.dims)) for t in config.input], spec.inputs)
-    _check_tensors("output", [(t.name, tuple(t.dims)) for t in config.output], spec.outputs)
+    _check_tensors("input", config.input, spec.inputs)
+    _check_tensors("output", config.output, spec.outputs)
+    if config.max_batch_size < spec.max_batch_size:
+        raise _broken(f"batches of at most {config.max_batch_size} where {spec.max_batch_size} belong")
+    if (labels := _parameter(config, "labels")) != ",".join(spec.labels):
+        raise _broken(f"the labels {labels} where {','.join(spec.labels)} belong")
     fingerprint = _parameter(config, "preprocessing")
     if fingerprint != preprocessing_fingerprint():
         raise _broken(f"weights for preprocessing {fingerprint}, while this service does {preprocessing_fingerprint()}")
@@ -122,8 +128,9 @@ def check_weights(path: Path, identity: ModelIdentity) -> None:
         raise _broken(f"weights with sha256 {digest[:12]} where config.pbtxt names {identity.sha256[:12]}")
 
 
-def _check_tensors(kind: str, found: list[tuple[str, tuple[int, ...]]], wanted: tuple[TensorSpec, ...]) -> None:
-    expected = [(tensor.name, tensor.shape) for tensor in wanted]
+def _check_tensors(kind: str, tensors: Iterable[Any], wanted: tuple[TensorSpec, ...]) -> None:
+    found = [(t.name, tuple(t.dims), DataType.Name(t.data_type).removeprefix("TYPE_")) for t in tensors]
+    expected = [(tensor.name, tensor.shape, tensor.datatype) for tensor in wanted]
     if found != expected:
         raise _broken(f"{kind} tensors {found} where {expected} belong")
 

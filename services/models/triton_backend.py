@@ -67,11 +67,15 @@ class TritonBackend:
         return np.asarray(array)
 
     async def is_ready(self) -> bool:
-        """Ask Triton whether the served version is ready."""
+        """Ask Triton what it serves now, take that up, and say whether it is ready.
+
+        A server that loads another version goes on being used where that one keeps the contract, and not otherwise.
+        """
         try:
+            self.identity = await _identify(self._client, self._spec)
             ready = self._client.is_model_ready(self._spec.name, self.identity.version, client_timeout=START_TIMEOUT_S)
             return bool(await asyncio.wait_for(ready, START_TIMEOUT_S))
-        except (InferenceServerException, TimeoutError):
+        except (InferenceServerException, TimeoutError, EchoplaneError):
             return False
 
     async def close(self) -> None:
@@ -92,13 +96,16 @@ async def connect_triton(address: str, spec: ModelSpec) -> TritonBackend:
     """
     client = triton.InferenceServerClient(address)
     try:
-        config = await _ask(client.get_model_config(spec.name, client_timeout=START_TIMEOUT_S))
-        metadata = await _ask(client.get_model_metadata(spec.name, client_timeout=START_TIMEOUT_S))
-        version = max(metadata.versions, key=int)
-        return TritonBackend(client, spec, identify(config.config, spec, version, "triton"))
+        return TritonBackend(client, spec, await _identify(client, spec))
     except EchoplaneError:
         await client.close()
         raise
+
+
+async def _identify(client: triton.InferenceServerClient, spec: ModelSpec) -> ModelIdentity:
+    config = await _ask(client.get_model_config(spec.name, client_timeout=START_TIMEOUT_S))
+    metadata = await _ask(client.get_model_metadata(spec.name, client_timeout=START_TIMEOUT_S))
+    return identify(config.config, spec, max(metadata.versions, key=int), "triton")
 
 
 async def _ask(question: Any) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.cine.cine import FloatArray
+from services.cine.errors import ModelContractError
 from services.cine.views import TARGET_VIEWS, View
 from services.models.backend import Backend
 from services.models.spec import VIEW_CLASSIFIER
@@ -44,7 +45,14 @@ async def predict_view(backend: Backend, model_input: FloatArray, timeout_s: flo
         CapacityError, ModelError: as `Backend.infer`.
     """
     outputs = await backend.infer({VIEW_CLASSIFIER.inputs[0].name: model_input}, timeout_s)
-    return combine(outputs[VIEW_CLASSIFIER.outputs[0].name], backend.identity.abstain_below)
+    logits = outputs[VIEW_CLASSIFIER.outputs[0].name]
+    if logits.shape != (len(model_input), len(TARGET_VIEWS)) or not np.isfinite(logits).all():
+        raise ModelContractError(
+            found=f"log-odds of shape {logits.shape}, or not all of them numbers",
+            expected=f"{len(model_input)} x {len(TARGET_VIEWS)} numbers",
+            advice="Check the served model against its golden pair; half precision may overflow.",
+        )
+    return combine(logits, backend.identity.abstain_below)
 
 
 def combine(logits: FloatArray, abstain_below: float) -> ViewPrediction:

@@ -30,9 +30,9 @@ from services.cine.selection import Selection
 from services.cine.validation import Finding, FindingCode, Severity
 
 EXIT_MEMORY = 10
-EXIT_RECURSION = 11
 
 _HEADER_BYTES = 65_536
+_TEXT_LENGTH = 500
 _ARRAYS = {
     "outline_px": (np.float32, (None, 2)),
     "frame_indices": (np.int64, (None,)),
@@ -163,13 +163,16 @@ def decode_answer(output: memoryview) -> Intake:
         raise ValueError("a frame that the cine does not have")
     if not (np.abs(intake.model_input) <= 1).all():  # a NaN is not, either
         raise ValueError("model input out of its range")
+    times = [*intake.timings_ms.values(), *intake.frame_times_ms]
+    if min(intake.rows, intake.columns, intake.frame_count) < 1 or not all(0 <= time < math.inf for time in times):
+        raise ValueError("sizes or times out of their range")
     return intake
 
 
 def _decode(output: memoryview) -> Intake:
     header = json.loads(bytes(output[:_HEADER_BYTES]))
     if "error" in header:
-        parts = {key: str(header[key]) for key in ("found", "expected", "advice")}
+        parts = {key: str(header[key])[:_TEXT_LENGTH] for key in ("found", "expected", "advice")}
         raise _ERRORS[header["error"]](errors.Reason(header["reason"]), **parts)
     arrays: dict[str, NDArray[Any]] = {}
     offset = _HEADER_BYTES
@@ -182,7 +185,7 @@ def _decode(output: memoryview) -> Intake:
         rows=int(header["rows"]),
         columns=int(header["columns"]),
         frame_count=int(header["frame_count"]),
-        findings=tuple(Finding(FindingCode(c), str(m), Severity(s)) for c, m, s in header["findings"]),
+        findings=tuple(Finding(FindingCode(c), str(m)[:_TEXT_LENGTH], Severity(s)) for c, m, s in header["findings"]),
         timings_ms={stage: float(header["timings_ms"][stage]) for stage in STAGES},
         **arrays,
     )

@@ -6,6 +6,7 @@ import fcntl
 import json
 import mmap
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any
+
+import structlog
 
 from services.cine.errors import (
     CineUnreadableError,
@@ -28,8 +31,13 @@ from services.runtime import cine_job
 
 _MIB = 2**20
 
-OUTCOMES = ("answered", "refused", "memory", "time", "crashed")
-"""How the process of a cine can end: with an answer, with a typed refusal, or stopped by what it did."""
+_log = structlog.get_logger()
+
+OUTCOMES = ("answered", "refused", "memory", "time", "crashed", "lost")
+"""How the process of a cine can end: with an answer, a typed refusal, stopped by what it did, or without a word."""
+
+_GRACE_S = 5.0
+"""Beyond its wall time, before a cine whose warm parent says nothing is given up."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,10 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def is_alive(self) -> bool:
+        """Say whether the warm parent runs."""
+        return self._process.poll() is None
 
     def close(self) -> None:
         """End the warm parent; children that are still reading are ended by their own limits."""
@@ -134,8 +146,11 @@ class Sandbox:
             finally:
                 os.close(input_fd)
                 os.close(reply_write)
-            line = reply.readline()
+            ready, _, _ = select.select([reply], [], [], self._limits.wall_s + _GRACE_S)
+            line = reply.readline() if ready else b""
         if not line:
+            _log.warning("warm_parent_lost", exit_code=process.poll())
+            self._on_exit("lost")
             self._replace(process)
             raise ReaderUnavailableError
         return dict(json.loads(line))

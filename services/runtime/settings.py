@@ -1,4 +1,4 @@
-"""Settings of a process: read once from the environment, typed, and strict about names."""
+"""Settings of a process: read from the environment in one place, typed, and strict about names."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ import os
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.cine.errors import ConfigError
 
 
-class ProcessSettings(BaseSettings):
-    """Base of every process's settings. Subclasses set `env_prefix` and a `Field` with unit and range for each name."""
+class ProcessSettings(BaseModel):
+    """Base of every process's settings. Subclasses set `prefix` and a `Field` with unit and range for each name."""
 
-    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prefix: ClassVar[str]
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None) -> Self:
         """Build the settings from the environment, or from variables that stand for it.
 
-        pydantic-settings leaves misspelt variables alone; here one that starts with the prefix and names no setting
-        stops the start.
+        A variable that starts with the prefix and names no setting stops the start: it is misspelt. (pydantic-settings
+        leaves such variables alone, and reads the process's environment beside the one it is given.)
 
         Raises:
             ConfigError: an unknown name or a value out of range.
         """
-        prefix = cls.model_config["env_prefix"]
+        prefix = cls.prefix
         variables = os.environ if environment is None else environment
         given = {key.upper(): value for key, value in variables.items() if key.upper().startswith(prefix)}
         known = {prefix + name.upper(): name for name in cls.model_fields}

@@ -116,8 +116,6 @@ def _run_child(job: dict[str, Any], input_fd: int, output_fd: int) -> None:
         code = 0
     except MemoryError:
         code = cine_job.EXIT_MEMORY
-    except RecursionError:
-        code = cine_job.EXIT_RECURSION
     finally:
         os._exit(code)
 
@@ -138,6 +136,7 @@ def confine(limits: dict[str, int]) -> None:
     """Limit this process for good; its answer goes to shared memory, so that it needs to write no file at all."""
     resource.setrlimit(resource.RLIMIT_AS, (limits["memory_mib"] * _MIB,) * 2)
     resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_s"], limits["cpu_s"] + 1))  # SIGXCPU first, then SIGKILL
+    signal.setitimer(signal.ITIMER_REAL, limits["wall_s"] + 1)  # should the warm parent not be there to end it
     for nothing in (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE, resource.RLIMIT_NPROC):
         resource.setrlimit(nothing, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))

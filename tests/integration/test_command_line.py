@@ -49,6 +49,27 @@ def test_predict_shows_a_table_and_draws_the_frames_the_model_saw(study: Path, t
     assert picture.std() > 5
 
 
+def test_files_of_one_name_in_two_folders_keep_apart(study: Path, tmp_path: Path) -> None:
+    for folder in ("s1", "s2"):
+        (study / folder).mkdir()
+        shutil.copy(study / "examples_ybr_color.dcm", study / folder / "IM1")
+    done = run("predict", str(study), "--pictures", str(tmp_path / "pictures"))
+    assert done.returncode == 0
+    assert {"s1_IM1.png", "s2_IM1.png"} <= {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert "s1/IM1" in done.stdout
+
+
+def test_one_file_that_cannot_be_opened_does_not_lose_the_others(study: Path) -> None:
+    done = run("predict", "/proc/self/mem", str(study / "CT_small.dcm"), "--json")
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["verdict"] for answer in answers] == ["ERROR", "VERDICT_REJECTED"]
+    assert answers[0]["reason"] == "FILE"
+
+
+def test_an_empty_folder_is_wrong_use(tmp_path: Path) -> None:
+    assert run("predict", str(tmp_path)).returncode == 2
+
+
 def test_predict_says_the_same_here_and_on_a_server(study: Path, tmp_path: Path) -> None:
     with running_gateway(tmp_path / "log") as gateway:
         there = run("predict", str(study / "examples_ybr_color.dcm"), "--json", "--server", gateway.address)

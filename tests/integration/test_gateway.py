@@ -156,6 +156,18 @@ async def test_sigterm_lets_a_running_request_finish_and_exits_clean(tmp_path: P
         assert await asyncio.to_thread(stopping.process.wait, 30) == 0
 
 
+async def test_a_file_sent_in_one_chunk_hears_how_large_a_chunk_may_be(gateway: Gateway) -> None:
+    requests = [
+        view_pb2.PredictViewRequest(header=view_pb2.CineHeader()),
+        view_pb2.PredictViewRequest(chunk=bytes(9 * 2**20)),
+    ]
+    async with grpc.aio.insecure_channel(gateway.address) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await view_pb2_grpc.ViewServiceStub(channel).PredictView(iter(requests))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "at most 1048576" in str(caught.value.details())
+
+
 def metrics(gateway: Gateway) -> str:
     with urllib.request.urlopen(gateway.metrics_url) as page:
         return str(page.read().decode())
@@ -217,6 +229,7 @@ async def test_tls_alone_answers_whoever_trusts_the_server(
         ({"PROT": "1"}, "ECHOPLANE_GATEWAY_PROT"),
         ({"PORT": "70000"}, "ECHOPLANE_GATEWAY_PORT"),
         ({"TLS_KEY_FILE": "key.pem"}, "certificate"),
+        ({"TLS_CERTIFICATE_FILE": "README.md", "TLS_KEY_FILE": "README.md"}, "TLS files that do not fit"),
         ({"PROVIDER": "CUDA"}, "CUDAExecutionProvider"),
         ({"MODEL_REPOSITORY": "nowhere"}, "model repository"),
         ({"BACKEND": "triton", "TRITON_ADDRESS": "127.0.0.1:1"}, "Triton"),

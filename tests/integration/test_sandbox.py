@@ -203,6 +203,17 @@ def test_a_warm_parent_that_dies_is_told_once_and_replaced(alone: tuple[Sandbox,
     assert parent not in warm_parents()
 
 
+def test_a_warm_parent_that_hangs_is_given_up_and_replaced() -> None:
+    ends: list[str] = []
+    with Sandbox(SandboxLimits(wall_s=1), ends.append) as hanging:
+        hanging.take_in(GOOD, IntakeOptions())
+        os.kill(hanging._process.pid, signal.SIGSTOP)
+        with pytest.raises(ReaderUnavailableError):
+            hanging.take_in(GOOD, IntakeOptions())
+        assert ends == ["answered", "lost"]
+        assert hanging.take_in(GOOD, IntakeOptions()).is_accepted
+
+
 def test_all_cines_at_work_hear_that_the_warm_parent_died_and_one_new_one_is_started(
     alone: tuple[Sandbox, int],
 ) -> None:
@@ -261,7 +272,7 @@ import os, resource, sys
 from services.runtime.warm_parent import confine
 if os.geteuid() == 0:
     os.setgid(65534), os.setuid(65534)  # root may fork beyond any limit; a gateway is not root
-confine({"memory_mib": 2048, "cpu_s": 10})
+confine({"memory_mib": 2048, "cpu_s": 10, "wall_s": 10})
 try:
     with open(sys.argv[1], "wb", buffering=0) as file:
         file.write(b"pixels")

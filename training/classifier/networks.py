@@ -152,7 +152,8 @@ def count_multiply_adds(network: nn.Module, side_px: int) -> int:
     def note(layer: nn.Module, _: object, output: Tensor) -> None:
         nonlocal counted
         weight = layer.weight
-        assert isinstance(weight, Tensor)
+        if not isinstance(weight, Tensor):
+            raise TypeError(f"found a weight of type {type(weight)}, expected a tensor")
         counted += math.prod(output.shape[2:]) * weight.numel()
 
     layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]

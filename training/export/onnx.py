@@ -73,7 +73,8 @@ def export_onnx(network: nn.Module, spec: ModelSpec, path: Path) -> None:
             dynamic_shapes=tuple({0: batch} for _ in spec.inputs),
             verbose=False,
         )
-    assert program is not None
+    if program is None:
+        raise RuntimeError("torch.onnx exported nothing; expected a program")
     program.save(path, external_data=False)
 
 

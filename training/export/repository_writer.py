@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,11 +59,15 @@ def write_model(export: Export, repository: Path) -> Path:
         worst = check_parity(weights, export.golden)
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()
         export.golden.save(weights.with_name("golden.npz"))
-        stamps = {"preprocessing": preprocessing_fingerprint(), "sha256": digest}
+        stamps = {
+            "labels": ",".join(export.spec.labels),
+            "preprocessing": preprocessing_fingerprint(),
+            "sha256": digest,
+        }
         write_config(export.spec, stamps | export.parameters, made)
         (made / "card.md").write_text(export.card(digest, worst))
         final = repository / export.spec.name
         if final.exists():
-            shutil.rmtree(final)
+            final.rename(Path(temporary) / "replaced")  # goes with the temporary folder, after the new one is in place
         made.rename(final)
     return final

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -69,3 +71,30 @@ async def test_errors_of_reader_and_model_pass_through() -> None:
     late = ModelTimeoutError(found="a", expected="b", advice="c")
     with pytest.raises(ModelTimeoutError):
         await assessor(Model(late)).assess(dicom_bytes(fan_frames()), IntakeOptions())
+
+
+class SlowReader:
+    """Reads until it is let go."""
+
+    def __init__(self) -> None:
+        self.started, self.go_on, self.has_ended = threading.Event(), threading.Event(), False
+
+    def take_in(self, data: bytes, options: IntakeOptions) -> Intake:
+        self.started.set()
+        self.go_on.wait(10)
+        self.has_ended = True
+        return take_in(data, options)
+
+
+async def test_a_cancelled_request_keeps_its_place_until_its_cine_is_read() -> None:
+    reader = SlowReader()
+    slow = Assessor(reader, Model(), None, 1.0)  # type: ignore[arg-type]
+    request = asyncio.create_task(slow.assess(dicom_bytes(fan_frames()), IntakeOptions()))
+    await asyncio.to_thread(reader.started.wait, 10)
+    request.cancel()
+    await asyncio.sleep(0)
+    assert not request.done()
+    reader.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    assert reader.has_ended

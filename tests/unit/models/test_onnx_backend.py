@@ -129,3 +129,35 @@ async def test_input_of_another_shape_is_a_broken_contract(tmp_path: Path) -> No
     with pytest.raises(ModelContractError, match="refuses its own input"):
         await backend.infer({"frames": frames()[:, :, :50]}, timeout_s=5)
     await backend.close()
+
+
+def test_labels_in_another_order_are_refused(tmp_path: Path) -> None:
+    write_model(tmp_path, make_graph(), labels="PSAX,PLAX,A4C,A2C")
+    with pytest.raises(ModelContractError, match="PSAX,PLAX,A4C,A2C"):
+        OnnxBackend(tmp_path, VIEW_CLASSIFIER)
+
+
+@pytest.mark.parametrize(("found", "wanted"), [("max_batch_size: 64", "max_batch_size: 4"), ("TYPE_FP32", "TYPE_FP16")])
+def test_another_batch_size_or_number_format_is_refused(tmp_path: Path, found: str, wanted: str) -> None:
+    path = write_model(tmp_path, make_graph()) / "config.pbtxt"
+    path.write_text(path.read_text().replace(found, wanted))
+    with pytest.raises(ModelContractError):
+        OnnxBackend(tmp_path, VIEW_CLASSIFIER)
+
+
+@pytest.mark.parametrize("logits", [np.full((3, 4), np.nan), np.zeros((3, 5)), np.zeros((2, 4))])
+async def test_an_answer_that_is_no_number_or_of_another_shape_is_a_broken_contract(
+    tmp_path: Path, logits: FloatArray
+) -> None:
+    write_model(tmp_path, make_graph())
+    backend = OnnxBackend(tmp_path, VIEW_CLASSIFIER)
+
+    class Broken:
+        identity = backend.identity
+
+        async def infer(self, inputs: object, timeout_s: float) -> dict[str, FloatArray]:
+            return {"logits": logits}
+
+    with pytest.raises(ModelContractError, match="not all of them numbers"):
+        await predict_view(Broken(), frames(), timeout_s=5)  # type: ignore[arg-type]
+    await backend.close()

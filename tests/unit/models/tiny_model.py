@@ -45,6 +45,7 @@ def write_model(repository: Path, graph: bytes, **changed: str) -> Path:
     (folder / "1" / "model.onnx").write_bytes(graph)
     parameters = {
         "sha256": hashlib.sha256(graph).hexdigest(),
+        "labels": ",".join(VIEW_CLASSIFIER.labels),
         "preprocessing": preprocessing_fingerprint(),
         "trained_on": "nothing",
         "abstain_below": "0.5",

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import pytest
 from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import SettingsConfigDict
 
 from services.cine.errors import ConfigError
 from services.runtime.settings import ProcessSettings
@@ -15,7 +12,7 @@ from services.runtime.settings import ProcessSettings
 class LampSettings(ProcessSettings):
     """A process for the tests."""
 
-    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(env_prefix="LAMP_", frozen=True, extra="forbid")
+    prefix = "LAMP_"
 
     bulbs: int = Field(1, ge=1, le=8)
     glow_s: float = Field(0.5, gt=0)

@@ -68,7 +68,7 @@ def test_missing_library_is_named_with_its_remedy(capsys: pytest.CaptureFixture[
     with pytest.raises(typer.Exit) as stopped, cli.told_clearly():
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
     assert stopped.value.exit_code == cli.EXIT_FAILED
-    assert "pip install echoplane[training]" in capsys.readouterr().err
+    assert "make setup" in capsys.readouterr().err
 
 
 def test_failure_is_one_line_and_exit_code_one(capsys: pytest.CaptureFixture[str]) -> None:
