@@ -40,3 +40,11 @@ def test_the_first_screen_of_the_readme_says_what_must_be_said() -> None:
     first_screen = "\n".join((ROOT / "README.md").read_text().splitlines()[:25])
     for words in ("make demo", "make test", "answers.jpg", "simulated data only", "not a medical device", "no further"):
         assert words in first_screen
+
+
+def test_no_document_holds_a_placeholder() -> None:
+    pages = [
+        path for path in ROOT.rglob("*.md") if not any(part.startswith(".") or part == "out" for part in path.parts)
+    ]
+    found = {path.name: re.findall(r"\bRATIO_\w+|\bACCOUNT\b|\bTODO\b|\bTBD\b", path.read_text()) for path in pages}
+    assert not any(found.values()), found
