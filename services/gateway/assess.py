@@ -61,6 +61,7 @@ class Assessor:
         start = time.perf_counter()
         loop = asyncio.get_running_loop()
         reading = loop.run_in_executor(self.threads, self.sandbox.take_in, data, options)
+        reading.add_done_callback(_hear)
         try:
             intake = await asyncio.shield(reading)
         except asyncio.CancelledError:
@@ -74,3 +75,9 @@ class Assessor:
             timings["infer"] = (time.perf_counter() - before) * 1000.0
         timings["total"] = (time.perf_counter() - start) * 1000.0
         return Assessment(intake, prediction, self.backend.identity, timings)
+
+
+def _hear(reading: asyncio.Future[Intake]) -> None:
+    """Take note of how reading ended: after a cancelled request nobody else does, and asyncio would log it as lost."""
+    if not reading.cancelled():
+        reading.exception()
