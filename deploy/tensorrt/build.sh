@@ -10,7 +10,7 @@
 # Serve it:   tritonserver --model-repository=/models --model-config-name=plan
 #             (with --model-control-mode=poll a running server takes up the new version by itself)
 # Roll back:  mv model_repository/view_classifier/2 model_repository/view_classifier/retired-2
-# What it does, step by step, and what was never run for want of a GPU: training/export/tensorrt.py
+# What it does, step by step, and what is not yet verified on a GPU: training/export/tensorrt.py
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -85,6 +85,20 @@ def _rgb_from_ybr(frame: UInt8Array) -> UInt8Array:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(frame[..., [0, 2, 1]]), cv2.COLOR_YCrCb2RGB), np.uint8)
 
 
+_COLOUR_FLAGS = {
+    1: cv2.IMREAD_COLOR_RGB,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+_GREY_FLAGS = {
+    1: cv2.IMREAD_GRAYSCALE,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
+
+
 @dataclass(frozen=True)
 class _JpegFrames:
     """JPEG baseline fragments, one a frame, decoded at the size that is asked for (ITU-T T.81)."""
@@ -96,26 +110,14 @@ class _JpegFrames:
 
     def colour(self, index: int, reduction: int) -> UInt8Array:
         """Give one frame as RGB."""
-        flags = {
-            1: cv2.IMREAD_COLOR_RGB,
-            2: cv2.IMREAD_REDUCED_COLOR_2,
-            4: cv2.IMREAD_REDUCED_COLOR_4,
-            8: cv2.IMREAD_REDUCED_COLOR_8,
-        }
-        frame = self._decode(index, reduction, flags[reduction])
+        frame = self._decode(index, reduction, _COLOUR_FLAGS[reduction])
         if self.interpretation == "MONOCHROME1":
             return 255 - frame
         return frame if reduction == 1 else np.ascontiguousarray(frame[..., ::-1])
 
     def grey(self, index: int, reduction: int) -> UInt8Array:
         """Give one frame as luma."""
-        flags = {
-            1: cv2.IMREAD_GRAYSCALE,
-            2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
-            4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
-            8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
-        }
-        frame = self._decode(index, reduction, flags[reduction])
+        frame = self._decode(index, reduction, _GREY_FLAGS[reduction])
         return 255 - frame if self.interpretation == "MONOCHROME1" else frame
 
     def _decode(self, index: int, reduction: int, flags: int) -> UInt8Array:

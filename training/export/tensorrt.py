@@ -11,7 +11,7 @@
 TensorRT is driven through trtexec and judged through tritonserver: the container has both, and they are what will run
 the plan, while a Python binding would have to be installed and could be of another version.
 
-Never run by its authors: trtexec itself and Triton's onnxruntime and tensorrt backends, for want of a GPU. The tests
+Not yet verified on a GPU: trtexec itself and Triton's onnxruntime and tensorrt backends. The tests
 run every line here, with a stand-in for trtexec and a real tritonserver that serves the same weights through another
 backend.
 """
