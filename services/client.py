@@ -14,6 +14,10 @@ from google.rpc import error_details_pb2, status_pb2
 CHUNK_BYTES = 256 * 1024
 """A quarter of what one message may carry."""
 
+_NOBODY_THERE = (
+    "Found no gateway that answers at that address; expected one. "
+    "Start it (`make serve`), check host and port, and give its authority (--ca) where it uses TLS."
+)
 _DETAILS_KEY = "grpc-status-details-bin"
 
 
@@ -100,4 +104,7 @@ def _call_error(error: grpc.aio.AioRpcError) -> CallError:
                 reason = info.reason
             elif detail.Unpack(retry):
                 retry_after_s = retry.retry_delay.ToTimedelta().total_seconds()
-    return CallError(error.code().name, reason, error.details() or "", retry_after_s)
+    message = error.details() or ""
+    if error.code() is grpc.StatusCode.UNAVAILABLE and not reason:
+        message = _NOBODY_THERE
+    return CallError(error.code().name, reason, message, retry_after_s)
