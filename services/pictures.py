@@ -57,7 +57,7 @@ def save_picture(image: UInt8Array, path: Path) -> None:
 def _tile(frame: UInt8Array, intake: Intake) -> UInt8Array:
     size = (frame.shape[1] * _SCALE, frame.shape[0] * _SCALE)
     image = cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2RGB)
-    placement = place(Sector(intake.outline_px, intake.rows, intake.columns))
+    placement = place(Sector(intake.outline_px, intake.cine.rows, intake.cine.columns))
     outline = (placement.to_model(intake.outline_px) + 0.5) * _SCALE - 0.5
     cv2.polylines(image, [np.round(outline).astype(np.int32)], True, _OUTLINE, 1, cv2.LINE_AA)
     return np.asarray(image, np.uint8)

@@ -26,13 +26,17 @@ THUMBNAIL_SIDE_PX = 64
 
 
 class CineFormat(StrEnum):
-    """How the bytes of a cine are packed."""
+    """How the bytes of a cine are packed; MP4 stands for MOV too (ISO/IEC 14496-12)."""
 
     DICOM = "DICOM"
     AVI = "AVI"
     MP4 = "MP4"
+    WEBM = "WEBM"
     GIF = "GIF"
     PNG = "PNG"
+    JPEG = "JPEG"
+    METAIMAGE = "METAIMAGE"
+    NIFTI = "NIFTI"
 
 
 class TimingSource(StrEnum):
@@ -56,13 +60,23 @@ class FrameStore(Protocol):
         """Decode one frame to luma, [ceil(H/reduction), ceil(W/reduction)]."""
 
 
+class RegionKind(StrEnum):
+    """What a region shows (DICOM PS3.3 C.8.5.5.1.1 Region Spatial Format, C.8.5.5.1.2 Region Data Type)."""
+
+    TISSUE = "TISSUE"
+    COLOUR_FLOW = "COLOUR_FLOW"
+    M_MODE = "M_MODE"
+    SPECTRAL = "SPECTRAL"
+    OTHER = "OTHER"
+
+
 @dataclass(frozen=True)
 class Region:
     """One calibrated region of an ultrasound image (DICOM PS3.3 C.8.5.5, US Region Calibration Module).
 
     Attributes:
         left_px, top_px, right_px, bottom_px: its box in the frame, px, right and bottom included.
-        is_tissue: Region Spatial Format 2D and Region Data Type tissue.
+        kind: what it shows.
         row_spacing_mm, column_spacing_mm: physical size of one pixel, mm; None where not in cm.
     """
 
@@ -70,9 +84,31 @@ class Region:
     top_px: int
     right_px: int
     bottom_px: int
-    is_tissue: bool
+    kind: RegionKind
     row_spacing_mm: float | None
     column_spacing_mm: float | None
+
+
+@dataclass(frozen=True)
+class CineFacts:
+    """What is told of a cine beside its pixels; nothing in it names a person.
+
+    Attributes:
+        format: how its bytes were packed.
+        rows, columns: size of a frame, px.
+        frame_count: T.
+        duration_ms: from the start of the first frame to the start of the last, ms.
+        timing_source: where the times come from.
+        pixel_spacing_mm: of rows and columns, mm per px; None where the file does not say.
+    """
+
+    format: CineFormat
+    rows: int
+    columns: int
+    frame_count: int
+    duration_ms: float
+    timing_source: TimingSource
+    pixel_spacing_mm: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -104,9 +140,22 @@ class Cine:
         return len(self.frame_times_ms)
 
     @property
+    def facts(self) -> CineFacts:
+        """What is told of it beside its pixels."""
+        return CineFacts(
+            format=self.format,
+            rows=self.rows,
+            columns=self.columns,
+            frame_count=self.frame_count,
+            duration_ms=float(self.frame_times_ms[-1]),
+            timing_source=self.timing_source,
+            pixel_spacing_mm=self.pixel_spacing_mm,
+        )
+
+    @property
     def tissue_region(self) -> Region | None:
         """The largest region that DICOM calls two-dimensional tissue, or None."""
-        tissue = [region for region in self.regions if region.is_tissue]
+        tissue = [region for region in self.regions if region.kind is RegionKind.TISSUE]
         return max(tissue, key=_area_px, default=None)
 
     @property

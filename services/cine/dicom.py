@@ -8,7 +8,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UltrasoundImageStorage, UltrasoundMultiFrameImageStorage
 
 from services.cine.budget import ReadLimits
-from services.cine.cine import Cine, CineFormat, Region, TimesArray, TimingSource
+from services.cine.cine import Cine, CineFormat, Region, RegionKind, TimesArray, TimingSource
 from services.cine.dicom_attributes import numbers, parse, text, value_of, whole_number
 from services.cine.dicom_pixels import OtherModality, open_pixels
 from services.cine.errors import CineUnreadableError, Reason
@@ -21,7 +21,16 @@ LONGEST_STEP_MS = 60_000.0
 
 _ULTRASOUND_CLASSES = (UltrasoundImageStorage, UltrasoundMultiFrameImageStorage)  # PS3.4 B.5; Modality may be empty
 _CM = 3  # PS3.3 C.8.5.5.1.15, Physical Units
-_SPATIAL_2D, _DATA_TISSUE = 1, 1  # C.8.5.5.1.2 Region Spatial Format, C.8.5.5.1.1 Region Data Type
+_2D = 1  # C.8.5.5.1.1, Region Spatial Format
+_KINDS: dict[tuple[float, ...], RegionKind] = {
+    (_2D, 1): RegionKind.TISSUE,
+    (_2D, 2): RegionKind.COLOUR_FLOW,
+    (2, 1): RegionKind.M_MODE,
+    (2, 2): RegionKind.M_MODE,
+    (3, 3): RegionKind.SPECTRAL,
+    (3, 4): RegionKind.SPECTRAL,
+}
+"""By Region Spatial Format and Region Data Type (C.8.5.5.1.2)."""
 
 
 def read_dicom(data: bytes | memoryview, limits: ReadLimits) -> Cine:
@@ -116,7 +125,7 @@ def _region(item: Dataset) -> Region | None:
         top_px=top,
         right_px=right,
         bottom_px=bottom,
-        is_tissue=kind == [_SPATIAL_2D, _DATA_TISSUE],
+        kind=_KINDS.get(tuple(kind), RegionKind.OTHER),
         row_spacing_mm=_spacing_mm(item, "Y"),
         column_spacing_mm=_spacing_mm(item, "X"),
     )

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from services.cine.budget import ReadLimits
-from services.cine.cine import Cine, CineFormat, FloatArray, IntArray, TimesArray, UInt8Array
+from services.cine.cine import Cine, CineFacts, CineFormat, FloatArray, IntArray, TimesArray, UInt8Array
 from services.cine.preprocessing import MODEL_SIDE_PX, preprocess_cine
 from services.cine.reading import read_cine
 from services.cine.sector import Sector, find_sector, temporal_sd
@@ -52,7 +52,7 @@ class Intake:
     """A cine that was read, judged and, where it shows B-mode, made ready for a model.
 
     Attributes:
-        rows, columns, frame_count: of the source.
+        cine: what the file held.
         findings: what validation saw.
         outline_px: the sector's outline in the source (column, row), [K, 2]; empty where there is none.
         frame_indices: the chosen frames, [N]; empty where no model should run.
@@ -61,9 +61,7 @@ class Intake:
         timings_ms: wall-clock time of read, validate, select and preprocess, ms.
     """
 
-    rows: int
-    columns: int
-    frame_count: int
+    cine: CineFacts
     findings: tuple[Finding, ...]
     outline_px: FloatArray
     frame_indices: IntArray
@@ -105,9 +103,7 @@ def take_in(data: bytes | memoryview, options: IntakeOptions) -> Intake:
     indices = stopwatch.time("select", lambda: _select(thumbnails, sector, options, data))
     model_input = stopwatch.time("preprocess", lambda: preprocess_cine(cine, sector, indices))
     return Intake(
-        rows=cine.rows,
-        columns=cine.columns,
-        frame_count=cine.frame_count,
+        cine=cine.facts,
         findings=findings,
         outline_px=sector.outline_px,
         frame_indices=indices,
@@ -143,9 +139,7 @@ def _select(thumbnails: UInt8Array, sector: Sector, options: IntakeOptions, data
 
 def _without_model(cine: Cine, finding: Finding, stopwatch: _Stopwatch) -> Intake:
     return Intake(
-        rows=cine.rows,
-        columns=cine.columns,
-        frame_count=cine.frame_count,
+        cine=cine.facts,
         findings=(finding,),
         outline_px=np.empty((0, 2), np.float32),
         frame_indices=np.empty(0, np.int64),

@@ -15,7 +15,7 @@ import structlog
 from echoplane.v1 import view_pb2, view_pb2_grpc
 
 from services.cine.budget import ReadLimits
-from services.cine.cine import CineFormat
+from services.cine.cine import CineFacts, CineFormat
 from services.cine.errors import DeadlineError, EchoplaneError, Reason, RequestInvalidError
 from services.cine.intake import DEFAULT_MAX_FRAMES, IntakeOptions
 from services.cine.selection import Selection
@@ -226,6 +226,7 @@ def to_response(request_id: str, assessment: Assessment) -> view_pb2.PredictView
             abstain_below=identity.abstain_below,
         ),
         timings_ms=view_pb2.Timings(**assessment.timings_ms),
+        cine=_cine(intake.cine),
     )
     _add_prediction(response, assessment)
     return response
@@ -249,6 +250,20 @@ def _add_prediction(response: view_pb2.PredictViewResponse, assessment: Assessme
             view=_view(TARGET_VIEWS[best]),
             confidence=float(probabilities[best]),
         )
+
+
+def _cine(facts: CineFacts) -> view_pb2.Cine:
+    row_mm, column_mm = facts.pixel_spacing_mm or (0.0, 0.0)
+    return view_pb2.Cine(
+        format=f"CINE_FORMAT_{facts.format}",
+        rows=facts.rows,
+        columns=facts.columns,
+        frame_count=facts.frame_count,
+        duration_ms=facts.duration_ms,
+        timing_source=f"TIMING_SOURCE_{facts.timing_source.name}",
+        row_spacing_mm=row_mm,
+        column_spacing_mm=column_mm,
+    )
 
 
 def _view(view: View | None) -> str:

@@ -10,6 +10,7 @@ import json
 import math
 import mmap
 import os
+from dataclasses import asdict
 from typing import Any
 
 import av
@@ -23,7 +24,7 @@ from pydicom.uid import JPEGBaseline8Bit, UltrasoundMultiFrameImageStorage
 
 from services.cine import errors
 from services.cine.budget import ReadLimits
-from services.cine.cine import CineFormat, UInt8Array
+from services.cine.cine import CineFacts, CineFormat, TimingSource, UInt8Array
 from services.cine.intake import STAGES, Intake, IntakeOptions, take_in
 from services.cine.preprocessing import MODEL_SIDE_PX
 from services.cine.selection import Selection
@@ -129,9 +130,7 @@ def run(options: dict[str, Any], input_fd: int, output_fd: int) -> None:
 def _describe(intake: Intake) -> tuple[dict[str, Any], list[NDArray[Any]]]:
     arrays = [np.ascontiguousarray(getattr(intake, name), kind) for name, (kind, _) in _ARRAYS.items()]
     header = {
-        "rows": intake.rows,
-        "columns": intake.columns,
-        "frame_count": intake.frame_count,
+        "cine": asdict(intake.cine),
         "findings": [[finding.code, finding.message, finding.severity] for finding in intake.findings],
         "timings_ms": intake.timings_ms,
         "shapes": [array.shape for array in arrays],
@@ -154,18 +153,18 @@ def decode_answer(output: memoryview) -> Intake:
     """
     try:
         intake = _decode(output)
-    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+    except (LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"a malformed answer ({type(error).__name__})") from error
     chosen = len(intake.frame_indices)
     if not chosen == len(intake.frame_times_ms) == len(intake.model_input):
         raise ValueError("as many frames, times and inputs do not belong together")
-    if not ((intake.frame_indices >= 0) & (intake.frame_indices < intake.frame_count)).all():
+    if not ((intake.frame_indices >= 0) & (intake.frame_indices < intake.cine.frame_count)).all():
         raise ValueError("a frame that the cine does not have")
     if not (np.abs(intake.model_input) <= 1).all():  # a NaN is not, either
         raise ValueError("model input out of its range")
-    times = [*intake.timings_ms.values(), *intake.frame_times_ms]
-    if min(intake.rows, intake.columns, intake.frame_count) < 1 or not all(0 <= time < math.inf for time in times):
-        raise ValueError("sizes or times out of their range")
+    times = [*intake.timings_ms.values(), *intake.frame_times_ms, intake.cine.duration_ms]
+    if not all(0 <= time < math.inf for time in times):
+        raise ValueError("times out of their range")
     return intake
 
 
@@ -182,10 +181,24 @@ def _decode(output: memoryview) -> Intake:
         arrays[name] = np.frombuffer(output, kind, math.prod(shape), offset).reshape(shape).copy()
         offset += arrays[name].nbytes
     return Intake(
-        rows=int(header["rows"]),
-        columns=int(header["columns"]),
-        frame_count=int(header["frame_count"]),
+        cine=_facts(header["cine"]),
         findings=tuple(Finding(FindingCode(c), str(m)[:_TEXT_LENGTH], Severity(s)) for c, m, s in header["findings"]),
         timings_ms={stage: float(header["timings_ms"][stage]) for stage in STAGES},
         **arrays,
+    )
+
+
+def _facts(told: dict[str, Any]) -> CineFacts:
+    rows, columns, frame_count = (int(told[name]) for name in ("rows", "columns", "frame_count"))
+    spacing = told["pixel_spacing_mm"] and [float(mm) for mm in told["pixel_spacing_mm"]]
+    if min(rows, columns, frame_count) < 1 or (spacing and not all(0 < mm < math.inf for mm in spacing)):
+        raise ValueError("sizes out of their range")
+    return CineFacts(
+        format=CineFormat(told["format"]),
+        rows=rows,
+        columns=columns,
+        frame_count=frame_count,
+        duration_ms=float(told["duration_ms"]),
+        timing_source=TimingSource(told["timing_source"]),
+        pixel_spacing_mm=(spacing[0], spacing[1]) if spacing else None,
     )

@@ -89,7 +89,7 @@ def assert_whole(intake: Intake) -> None:
     assert np.abs(intake.model_input).max(initial=0) <= 1
     assert np.isfinite(intake.frame_times_ms).all()
     assert (np.diff(intake.frame_times_ms) >= 0).all()
-    assert ((intake.frame_indices >= 0) & (intake.frame_indices < intake.frame_count)).all()
+    assert ((intake.frame_indices >= 0) & (intake.frame_indices < intake.cine.frame_count)).all()
 
 
 @pytest.mark.parametrize("kind", FILES)

@@ -86,7 +86,7 @@ def alone() -> Iterator[tuple[Sandbox, int]]:
 def assert_same(there: Intake, here: Intake) -> None:
     for name in ("outline_px", "frame_indices", "frame_times_ms", "model_input"):
         assert np.array_equal(getattr(there, name), getattr(here, name))
-    assert (there.findings, there.frame_count) == (here.findings, here.frame_count)
+    assert (there.findings, there.cine) == (here.findings, here.cine)
 
 
 def outcome(read: Callable[[bytes, IntakeOptions], Intake], data: bytes) -> Intake | tuple[Reason, str]:

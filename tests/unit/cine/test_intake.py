@@ -51,7 +51,7 @@ def test_a_cine_in_every_format_becomes_the_same_model_input(kind: str) -> None:
     intake = take_in(FILES[kind], IntakeOptions(selection=Selection.EVEN))
     source = take_in(FILES["raw"], IntakeOptions(selection=Selection.EVEN))
     assert intake.is_accepted
-    assert (intake.rows, intake.columns, intake.frame_count) == (120, 160, 12)
+    assert (intake.cine.rows, intake.cine.columns, intake.cine.frame_count) == (120, 160, 12)
     assert intake.frame_indices.tolist() == source.frame_indices.tolist()
     assert np.allclose(intake.frame_times_ms, source.frame_times_ms, atol=1)
     assert np.abs(intake.model_input - source.model_input).mean() < 0.1  # blocks of a codec blur the sector's border

@@ -63,7 +63,7 @@ def test_an_intake_crosses_the_border_unchanged(data: bytes, selection: Selectio
     for name in ("outline_px", "frame_indices", "frame_times_ms", "model_input"):
         assert np.array_equal(getattr(there, name), getattr(here, name))
         assert getattr(there, name).dtype == getattr(here, name).dtype
-    for name in ("rows", "columns", "frame_count", "findings"):
+    for name in ("cine", "findings"):
         assert getattr(there, name) == getattr(here, name)
 
 
@@ -105,10 +105,17 @@ def test_an_answer_is_a_copy() -> None:
         {"shapes": [[5, 2], [2], [2], [2.5, 1, 112, 112]]},
         {"shapes": [[5, 2], [2], [1], [2, 1, 112, 112]]},
         {"shapes": {"outline_px": [5, 2]}},
-        {"frame_count": 1},
-        {"frame_count": None},
-        {"rows": float("inf")},
-        {"rows": [1]},
+        {"cine": HEADER["cine"] | {"frame_count": 1}},
+        {"cine": HEADER["cine"] | {"frame_count": None}},
+        {"cine": HEADER["cine"] | {"rows": float("inf")}},
+        {"cine": HEADER["cine"] | {"rows": [1]}},
+        {"cine": HEADER["cine"] | {"columns": 0}},
+        {"cine": HEADER["cine"] | {"format": "EXE"}},
+        {"cine": HEADER["cine"] | {"duration_ms": float("nan")}},
+        {"cine": HEADER["cine"] | {"timing_source": "guess"}},
+        {"cine": HEADER["cine"] | {"pixel_spacing_mm": [0.1, 0.0]}},
+        {"cine": HEADER["cine"] | {"pixel_spacing_mm": [0.1]}},
+        {"cine": None},
         {"timings_ms": {"read": 1.0}},
         {"timings_ms": [1, 2, 3, 4]},
         {"timings_ms": HEADER["timings_ms"] | {"read": 10**400}},

@@ -1,0 +1,1 @@
+"""Measures what is claimed, on simulated cines whose truth is known."""
