@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,41 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.cine.cine import UInt8Array
+from services.cine.errors import Reason
 from services.cine.intake import Intake
 from services.pictures import draw_answer
 
 MOST_SHOWN = 0.99
 """No table or picture claims more certainty: the calibration rests on simulated cines."""
+
+NOT_A_CINE, ERROR = "NOT_A_CINE", "ERROR"
+"""Verdicts that no response holds: the file never was a cine; the file is one, and there is no answer."""
+
+_CINE_SUFFIXES = (
+    *(".dcm", ".dicom", ".avi", ".mp4", ".m4v", ".mov", ".webm", ".gif", ".png", ".jpg", ".jpeg"),
+    *(".mha", ".nii", ".nii.gz", ".wmv", ".mpg", ".mpeg", ".mkv"),
+)
+"""By such a name a site says that a file is a cine; it is then told as an error where its bytes are not."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What the screen shows of one file.
+
+    Attributes:
+        name: without anything a terminal would obey.
+        verdict: ACCEPTED, REJECTED, NOT_A_CINE or ERROR.
+        view, confidence: in words.
+        codes: of findings, or the reason of the error.
+        why: the same in words.
+    """
+
+    name: str
+    verdict: str
+    view: str
+    confidence: str
+    codes: tuple[str, ...]
+    why: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +61,7 @@ class Answer:
         response: the answer, or None.
         reason: of the error, or empty.
         error: its message, or empty.
+        intake: the cine as the model saw it, where it was read in this process.
     """
 
     path: Path
@@ -37,6 +69,7 @@ class Answer:
     response: view_pb2.PredictViewResponse | None
     reason: str = ""
     error: str = ""
+    intake: Intake | None = field(default=None, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Give the answer in JSON's types."""
@@ -49,9 +82,9 @@ class Answer:
 
     @property
     def verdict(self) -> str:
-        """ACCEPTED, REJECTED or ERROR."""
+        """ACCEPTED, REJECTED, NOT_A_CINE or ERROR."""
         if self.response is None:
-            return "ERROR"
+            return NOT_A_CINE if self._is_something_else() else ERROR
         return view_pb2.Verdict.Name(self.response.verdict).removeprefix("VERDICT_")
 
     @property
@@ -67,8 +100,8 @@ class Answer:
         """The confidence, beside what it takes where the model abstains; a dash when it did not run."""
         if self.response is None or not self.response.probabilities:
             return "-"
-        needed = "" if self.response.view else f" (needs {self.response.model.abstain_below:.0%})"
-        return share(self.response.confidence) + needed
+        needed = None if self.response.view else self.response.model.abstain_below
+        return in_words(self.response.confidence, needed)
 
     @property
     def codes(self) -> list[str]:
@@ -84,6 +117,22 @@ class Answer:
             return self.error
         return " ".join(finding.message for finding in self.response.findings)
 
+    @property
+    def line(self) -> Line:
+        """What the screen shows of it."""
+        return Line(readable(self.name), self.verdict, self.view, self.confidence, tuple(self.codes), self.why)
+
+    def _is_something_else(self) -> bool:
+        """Whether the file never was a cine: a report, an index, bytes of no known format under no name of a cine."""
+        if self.reason == Reason.PIXELS_MISSING:
+            return True
+        return self.reason == Reason.FORMAT_UNKNOWN and not self.name.lower().endswith(_CINE_SUFFIXES)
+
+
+def in_words(confidence: float, needed: float | None) -> str:
+    """Write a confidence, and where the model abstains what it would have taken."""
+    return share(confidence) + ("" if needed is None else f" (needs {needed:.0%})")
+
 
 def share(confidence: float) -> str:
     """Write a confidence as a percentage, no higher than ">99%"."""
@@ -96,20 +145,29 @@ def draw(answer: Answer, intake: Intake) -> UInt8Array:
     parts = [f"{answer.view} {answer.confidence}" if response.probabilities else answer.view, *answer.codes]
     frames = [f"{f.time_ms:.0f} ms {view_pb2.View.Name(f.view)[5:]} {share(f.confidence)}" for f in response.frames]
     is_good = response.verdict == view_pb2.VERDICT_ACCEPTED
-    return draw_answer(intake, f"{answer.name}: {answer.verdict}, {', '.join(parts)}", is_good, frames)
+    return draw_answer(intake, f"{readable(answer.name)}: {answer.verdict}, {', '.join(parts)}", is_good, frames)
 
 
-def print_answers(console: Console, answers: list[Answer]) -> None:
-    """Print a table, then what was found in words."""
+def print_lines(console: Console, lines: Iterable[Line]) -> None:
+    """Print a table, a line a file."""
     table = Table("file", "verdict", "view", "confidence", "found")
-    for answer in answers:
-        table.add_row(escape(answer.name), answer.verdict, answer.view, answer.confidence, " ".join(answer.codes))
+    for line in lines:
+        table.add_row(escape(line.name), line.verdict, line.view, line.confidence, " ".join(line.codes))
     console.print(table)
-    print_reasons(console, answers)
 
 
-def print_reasons(console: Console, answers: list[Answer]) -> None:
-    """Say in words what was found, a line a file that has something to say."""
-    for answer in answers:
-        if answer.why:
-            console.print(f"[bold]{escape(answer.name)}[/bold]: {escape(answer.why)}")
+def print_reasons(console: Console, lines: Iterable[Line]) -> None:
+    """Say in words what was found, once for all files of which the same is said."""
+    names: dict[str, list[str]] = {}
+    for line in lines:
+        if line.why:
+            names.setdefault(line.why, []).append(escape(line.name))
+    for why, those in names.items():
+        console.print(f"[bold]{', '.join(those)}[/bold]: {escape(why)}", highlight=False)
+
+
+def readable(text: str) -> str:
+    """Write a text in one line without anything a terminal would obey, escaped as Python does; no two look alike."""
+    return "".join(
+        c if c.isprintable() and c != "\\" else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )

@@ -44,6 +44,34 @@ def draw_answer(intake: Intake, title: str, is_good: bool, frame_titles: list[st
     return np.vstack([bar, *rows])
 
 
+def draw_tile(intake: Intake) -> UInt8Array:
+    """Draw the middle one of the frames the model saw and the sector's outline, RGB [112, 112, 3].
+
+    Args:
+        intake: a cine with model input.
+    """
+    tile = _tile(to_frames(intake.model_input)[len(intake.model_input) // 2], intake)
+    return np.asarray(cv2.resize(tile, (MODEL_SIDE_PX, MODEL_SIDE_PX), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def draw_overview(rows: list[tuple[str, list[UInt8Array]]], columns: int) -> UInt8Array:
+    """Lay out rows of tiles, each under its title.
+
+    Args:
+        rows: title and tiles of each, at least one and at most `columns`.
+        columns: tiles side by side.
+
+    Returns:
+        RGB, [H, W, 3].
+    """
+    parts: list[UInt8Array] = []
+    for title, tiles in rows:
+        bar = np.zeros((_BAR_PX, MODEL_SIDE_PX * columns, 3), np.uint8)
+        _write(bar, title, (8, 20), 0.5, _GREY)
+        parts += [bar, np.hstack([*tiles, *[np.zeros_like(tiles[0])] * (columns - len(tiles))])]
+    return np.vstack(parts)
+
+
 def save_picture(image: UInt8Array, path: Path) -> None:
     """Write RGB as a picture of the kind that the name ends in; the folder is made.
 
@@ -64,4 +92,6 @@ def _tile(frame: UInt8Array, intake: Intake) -> UInt8Array:
 
 
 def _write(image: UInt8Array, text: str, corner: tuple[int, int], size: float, colour: tuple[int, int, int]) -> None:
-    cv2.putText(image, text, corner, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
+    """Write one line; OpenCV draws ASCII only, and ends the process over half a character."""
+    ascii_text = text.encode("ascii", "backslashreplace").decode()
+    cv2.putText(image, ascii_text, corner, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)

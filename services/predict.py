@@ -1,35 +1,48 @@
-"""The verb `echoplane predict`: files and folders in, a table, JSON or pictures out."""
+"""The verb `echoplane predict`: files and folders in; a table, a CSV, JSON or pictures out."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+import os
+import time
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from echoplane.v1 import view_pb2
 from rich.console import Console
-from rich.progress import track
 
-from services.answers import Answer, draw, print_answers
-from services.cine.errors import ConfigError, EchoplaneError
+from services.answers import Answer
+from services.archive.album import OVERVIEW, Album
+from services.archive.askers import Asker, AskHere, AskServer
+from services.archive.batch import Batch
+from services.archive.files import FileState, FoundFile, find_files
+from services.archive.ledger import Ledger, Terms
+from services.archive.progress import following
+from services.archive.summary import SHOWN_SINGLY, Summary
+from services.cine.errors import ConfigError
 from services.cine.intake import DEFAULT_MAX_FRAMES, IntakeOptions
 from services.cine.selection import Selection
-from services.client import CallError, Client, Tls
+from services.client import Client, Tls
 from services.gateway.assess import Assessor
-from services.gateway.view_service import to_response
 from services.models.onnx_backend import OnnxBackend
 from services.models.spec import VIEW_CLASSIFIER
-from services.pictures import save_picture
+from services.runtime.logs import configure_logs
 from services.runtime.sandbox import Sandbox
 
 _INFER_TIMEOUT_S = 30.0
+_INTERRUPTED = 130
+"""What a shell says of a command that Ctrl-C ended."""
 
 PemFile = Annotated[Path | None, typer.Option(help="PEM file, for a server with TLS.", exists=True, dir_okay=False)]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 @dataclass(frozen=True)
@@ -41,19 +54,28 @@ class Order:
         server: host:port of a gateway, or empty for the model right here.
         tls: how to encrypt on the way there.
         repository: folder of the models, for right here.
+        workers: files in hand at the same time.
         pictures: folder for pictures, or None.
+        csv: file for the answers, or None.
+        is_fresh: whether answers that are in it already are thrown away.
+        is_json: whether answers go to standard output, a line each.
     """
 
     options: IntakeOptions = field(default_factory=IntakeOptions)
     server: str = ""
     tls: Tls | None = None
     repository: Path = Path("model_repository")
+    workers: int = 1
     pictures: Path | None = None
+    csv: Path | None = None
+    is_fresh: bool = False
+    is_json: bool = False
 
 
 def predict(  # noqa: PLR0913, PLR0917 - one argument an option
     files: Annotated[
-        list[Path], typer.Argument(help="Cines (DICOM, AVI, MP4, GIF, PNG) or folders of them.", exists=True)
+        list[Path],
+        typer.Argument(help="Cines (DICOM, AVI, MP4, MOV, WebM, GIF, PNG, JPEG, MetaImage, NIfTI) or folders of them."),
     ],
     server: Annotated[str, typer.Option(help="host:port of a gateway; by default the model runs right here.")] = "",
     ca: PemFile = None,
@@ -62,6 +84,13 @@ def predict(  # noqa: PLR0913, PLR0917 - one argument an option
     model_repository: Annotated[Path, typer.Option(help="Folder of the models.")] = Order.repository,
     selection: Annotated[Selection, typer.Option(help="Which frames the model sees.")] = Selection.DISSIMILAR,
     max_frames: Annotated[int, typer.Option(min=1, max=64, help="How many frames it sees.")] = DEFAULT_MAX_FRAMES,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Cines at a time; by default one a core.", show_default=False)
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write a row a file here; rows that still hold are not asked again.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Throw the rows of the CSV away and begin anew.")] = False,
     pictures: Annotated[
         Path | None, typer.Option(help="Write a picture of each answer into this folder.", file_okay=False)
     ] = None,
@@ -70,30 +99,57 @@ def predict(  # noqa: PLR0913, PLR0917 - one argument an option
     """Name the view of cines, here or on a server.
 
     Each cine is read in a process of its own, checked, and shown to the model; the answer is a view with a calibrated
-    confidence, or "cannot tell". A rejected cine says why. Hidden files in folders are passed over. Exit code 1 when a
-    file could not be read.
+    confidence, or "cannot tell". A rejected cine says why. Up to 40 files are told one by one, more are counted, with
+    an example and advice for each finding.
 
+    **Try one cine, and look at what the model saw:**
+    `echoplane predict loop.dcm --pictures out/`
+
+    **A whole archive, as long as it takes:**
+    `echoplane predict /archive --csv views.csv`
+    Stop it when you like; the same command goes on where it stopped, and asks again only about files that changed,
+    another model, other options, or what failed for a passing reason.
+
+    **The same on a server, eight cines in flight:**
+    `echoplane predict /archive --csv views.csv --server gateway:50051 --workers 8`
     With TLS give `--ca`, with mutual TLS `--certificate` and `--key` too.
 
-    Example: `echoplane predict study/ --pictures out/`
+    **For a program:**
+    `echoplane predict study/ --json | jq .view`
+
+    Folders may hold anything: reports, indexes and other files are told as NOT_A_CINE. Hidden files and links to
+    folders are passed over. Names in tables and in the CSV are below the folder that was asked for.
+
+    Exit code 1 when a cine got no answer, or when no file was a cine.
     """
-    named = dict(_expand(files))
-    if not named:
+    configure_logs("error")  # what happens to a file is in its answer
+    missing = next((path for path in files if not os.path.lexists(path)), None)
+    if missing is not None:
+        raise ConfigError(found=f"no {missing}", expected="files and folders that are there", advice="Check the name.")
+    found = find_files(files, [path for path in (csv, pictures) if path is not None])
+    if not found:
         raise ConfigError(found="no files there", expected="at least one cine", advice="Check the folder's name.")
     order = Order(
         options=IntakeOptions(selection=selection, max_frames=max_frames),
         server=server,
         tls=None if ca is None else Tls(ca.read_bytes(), _read(certificate), _read(key)),
         repository=model_repository,
+        workers=workers or _cores(),
         pictures=pictures,
+        csv=csv,
+        is_fresh=fresh,
+        is_json=as_json,
     )
-    answers = asyncio.run(_predict_all(named, order))
-    if as_json:
-        for answer in answers:
-            print(json.dumps(answer.as_dict()))
-    else:
-        print_answers(Console(), answers)
-    if any(answer.response is None for answer in answers):
+    if fresh and csv is None:
+        raise ConfigError(found="--fresh alone", expected="--csv with it", advice="Name the CSV to begin anew.")
+    run = Run(order)
+    try:
+        asyncio.run(run.over(found))
+    except KeyboardInterrupt:
+        run.say(f"Stopped after {run.summary.views.total()} of {len(found)} files: {run.summary.counts}.")
+        raise typer.Exit(_INTERRUPTED) from None
+    run.report()
+    if run.summary.has_failed:
         raise typer.Exit(1)
 
 
@@ -101,68 +157,104 @@ def _read(path: Path | None) -> bytes | None:
     return None if path is None else path.read_bytes()
 
 
-def _expand(files: list[Path]) -> Iterator[tuple[Path, str]]:
-    """Give each file and its name: files as they are, folders as the files in them, hidden ones left out."""
-    for path in files:
-        if not path.is_dir():
-            yield path, path.name
-            continue
-        for found in sorted(p for p in path.rglob("*") if p.is_file()):
-            below = found.relative_to(path)
-            if not any(part.startswith(".") for part in below.parts):
-                yield found, str(below)
+class Run:
+    """One run over files: what is open for it, and what came of it.
+
+    Args:
+        order: what to do with each.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self.summary = Summary()
+        self._order = order
+        self._aside = Console(stderr=True)
+        self._start_s = time.monotonic()
+        self._kept = 0
+        self._album: Album | None = None
+
+    async def over(self, files: list[FoundFile]) -> None:
+        """Ask about files, as many at a time as there are workers.
+
+        Raises:
+            EchoplaneError: nobody can answer, or the answers cannot be stored.
+        """
+        order = self._order
+        async with AsyncExitStack() as stack:
+            sandbox = stack.enter_context(Sandbox())
+            threads = stack.enter_context(ThreadPoolExecutor(order.workers, thread_name_prefix="predict"))
+            asker = await _open_asker(order, stack, sandbox, threads)
+            model = await asker.model()
+            ledger: Ledger | None = None
+            if order.csv is not None:
+                ledger = stack.enter_context(Ledger(order.csv, _terms(order, model), order.is_fresh))
+                asked_for, files = len(files), ledger.take_up(files, self.summary.add)
+                self._kept = asked_for - len(files)
+            if order.pictures is not None:
+                self._album = Album(order.pictures, order.options, sandbox)
+            look_again = None if self._album is None else self._album.add
+            advance = stack.enter_context(following(self._aside, len(files), self.summary))
+            in_order = _InOrder()
+
+            def told(index: int, answer: Answer, state: FileState | None) -> None:
+                if ledger is not None:
+                    ledger.add(answer, state)
+                self.summary.add(answer.line)
+                if order.is_json:
+                    in_order.add(index, json.dumps(answer.as_dict()))
+                advance()
+
+            await Batch(asker, order.options, threads, order.workers, look_again).ask_all(files, told)
+
+    def report(self) -> None:
+        """Show what came of it all, and where more of it is."""
+        order, total = self._order, self.summary.views.total()
+        if not order.is_json:
+            self.summary.show(Console())
+        if self._album is not None:
+            self._album.finish()
+            if self._album.missing:
+                self.say(f"{self._album.missing} pictures could not be drawn or written.")
+            if total > SHOWN_SINGLY:
+                self.say(f"Pictures: {order.pictures}, all of them on {OVERVIEW}.")
+        if total > SHOWN_SINGLY or self._kept:
+            spent_s = time.monotonic() - self._start_s
+            done = total - self._kept
+            kept = f"; {self._kept} more were in the CSV already" if self._kept else ""
+            self.say(f"{done} files in {spent_s:.0f} s, {done / spent_s:.1f} a second{kept}. {self.summary.counts}.")
+        if order.csv is not None:
+            self.say(f"An answer a row: {order.csv}")
+        elif total > SHOWN_SINGLY and not order.is_json:
+            self.say("For an answer a row, and to go on after a stop, add --csv FILE.")
+
+    def say(self, text: str) -> None:
+        """Tell people something, aside from what programs read."""
+        self._aside.print(text, highlight=False, soft_wrap=True, markup=False)
 
 
-async def _predict_all(named: dict[Path, str], order: Order) -> list[Answer]:
-    async with AsyncExitStack() as stack:
-        sandbox = stack.enter_context(Sandbox())
-        asker: AskHere | AskServer
-        if order.server:
-            asker = AskServer(await stack.enter_async_context(Client(order.server, order.tls)))
-        else:
-            backend = OnnxBackend(order.repository, VIEW_CLASSIFIER)
-            stack.push_async_callback(backend.close)
-            asker = AskHere(Assessor(sandbox, backend, None, _INFER_TIMEOUT_S))
-        answers = []
-        console = Console(stderr=True)
-        quiet = not console.is_terminal
-        for path, name in track(named.items(), "Reading", console=console, transient=True, disable=quiet):
-            try:
-                data = path.read_bytes()
-                answer = await asker.ask(path, name, data, order.options)
-                if order.pictures is not None and answer.response is not None:
-                    picture = draw(answer, sandbox.take_in(data, order.options))
-                    save_picture(picture, order.pictures / f"{name.replace('/', '_')}.png")
-            except OSError as error:
-                answer = Answer(path, name, None, "FILE", f"The file or its picture: {error.strerror}.")
-            answers.append(answer)
-        return answers
+class _InOrder:
+    """Prints lines in the order of their numbers, each as soon as all before it are printed."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, str] = {}
+        self._next = 0
+
+    def add(self, number: int, line: str) -> None:
+        self._waiting[number] = line
+        while self._next in self._waiting:
+            print(self._waiting.pop(self._next), flush=True)
+            self._next += 1
 
 
-@dataclass(frozen=True)
-class AskHere:
-    """Asks the model in this process."""
-
-    assessor: Assessor
-
-    async def ask(self, path: Path, name: str, data: bytes, options: IntakeOptions) -> Answer:
-        """Give the answer for one file's bytes; an error of the file is an answer too."""
-        try:
-            return Answer(path, name, to_response("", await self.assessor.assess(data, options)))
-        except EchoplaneError as error:
-            return Answer(path, name, None, error.reason, str(error))
+async def _open_asker(order: Order, stack: AsyncExitStack, sandbox: Sandbox, threads: Executor) -> Asker:
+    if order.server:
+        return AskServer(await stack.enter_async_context(Client(order.server, order.tls)))
+    backend = OnnxBackend(order.repository, VIEW_CLASSIFIER, workers=order.workers)
+    stack.push_async_callback(backend.close)
+    return AskHere(Assessor(sandbox, backend, threads, _INFER_TIMEOUT_S))
 
 
-@dataclass(frozen=True)
-class AskServer:
-    """Asks a gateway."""
-
-    client: Client
-
-    async def ask(self, path: Path, name: str, data: bytes, options: IntakeOptions) -> Answer:
-        """Give the answer for one file's bytes; an error of the file is an answer too."""
-        header = view_pb2.CineHeader(selection=f"SELECTION_{options.selection}", max_frames=options.max_frames)
-        try:
-            return Answer(path, name, await self.client.predict_view(data, header))
-        except CallError as error:
-            return Answer(path, name, None, error.reason or error.code, error.message)
+def _terms(order: Order, model_sha256: str) -> Terms:
+    """Name everything that an answer rests on beside the file."""
+    options = order.options
+    words = f"selection={options.selection} max_frames={options.max_frames} echoplane={version('echoplane')}"
+    return Terms(model_sha256, words)

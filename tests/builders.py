@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import cv2
+import imagecodecs
 import numpy as np
 from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
@@ -21,8 +24,14 @@ from pydicom.uid import (
     UID,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    HTJ2KLossless,
     ImplicitVRLittleEndian,
+    JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
     UltrasoundMultiFrameImageStorage,
 )
 
@@ -92,7 +101,7 @@ def with_text(frames: UInt8Array, text: str) -> UInt8Array:
 
 
 def dicom_bytes(
-    samples: UInt8Array,
+    samples: NDArray[Any],
     syntax: str = "raw",
     photometric: str = "MONOCHROME2",
     planar: int = 0,
@@ -102,8 +111,8 @@ def dicom_bytes(
     """Write an ultrasound multi-frame object.
 
     Args:
-        samples: [T, H, W] or [T, H, W, 3]; raw: stored as they are, jpeg: grey or RGB.
-        syntax: "raw" (explicit little endian), "jpeg" (baseline), or the UID of a transfer syntax to claim.
+        samples: [T, H, W] or [T, H, W, 3], 8 or 16 bit, stored as they are; jpeg: grey or RGB.
+        syntax: "raw" (explicit little endian), "jpeg" (baseline), or a UID; those of LOSSLESS_CODECS are encoded.
         photometric: Photometric Interpretation that is claimed.
         planar: Planar Configuration of raw colour.
         fragments: stored instead of the encoded samples.
@@ -118,27 +127,75 @@ def dicom_bytes(
         "SamplesPerPixel": 3 if samples.ndim == 4 else 1,
         "PhotometricInterpretation": photometric,
         "PlanarConfiguration": planar if samples.ndim == 4 else None,
-        "BitsAllocated": 8,
-        "BitsStored": 8,
-        "HighBit": 7,
-        "PixelRepresentation": 0,
+        "BitsAllocated": samples.itemsize * 8,
+        "BitsStored": samples.itemsize * 8,
+        "HighBit": attributes.get("BitsStored", samples.itemsize * 8) - 1,
+        "PixelRepresentation": int(samples.dtype.kind == "i"),
     }
     for keyword, value in (defaults | pixels | attributes).items():
         if value is not None:
             setattr(dataset, keyword, value)
     dataset.PixelData = _pixel_data(samples, syntax, photometric, planar, fragments)
-    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].VR = "OB" if samples.itemsize == 1 else "OW"
     return save_dicom(dataset, {"raw": ExplicitVRLittleEndian, "jpeg": JPEGBaseline8Bit}.get(syntax, syntax))
 
 
 def _pixel_data(
-    samples: UInt8Array, syntax: str, photometric: str, planar: int, fragments: Sequence[bytes] | None
+    samples: NDArray[Any], syntax: str, photometric: str, planar: int, fragments: Sequence[bytes] | None
 ) -> bytes:
-    if syntax == "jpeg" or fragments is not None:
-        keep_rgb = photometric == "RGB"
-        return bytes(encapsulate(list(fragments or [jpeg_bytes(frame, keep_rgb) for frame in samples])))
+    if fragments is None and syntax == "jpeg":
+        fragments = [jpeg_bytes(frame, keep_rgb=photometric == "RGB") for frame in samples]
+    elif fragments is None and syntax in LOSSLESS_CODECS:
+        fragments = [LOSSLESS_CODECS[UID(syntax)](frame) for frame in samples]
+    if fragments is not None:
+        return bytes(encapsulate(list(fragments)))
     stored = samples.transpose(0, 3, 1, 2) if planar else samples  # [T,H,W,C] -> [T,C,H,W]
-    return stored.tobytes() + bytes(stored.size % 2)
+    stored = stored.byteswap() if syntax == ExplicitVRBigEndian else stored
+    return stored.tobytes() + bytes(stored.nbytes % 2)
+
+
+def rle_bytes(frame: NDArray[Any]) -> bytes:
+    """Encode one frame, [H, W] or [H, W, 3], as DICOM RLE (PS3.5 annex G)."""
+    planes = np.atleast_3d(frame).transpose(2, 0, 1)  # [H, W, C] -> [C, H, W]
+    most_significant_first = np.ascontiguousarray(planes, planes.dtype.newbyteorder(">")).view(np.uint8)
+    width = planes.itemsize
+    segments = [
+        b"".join(imagecodecs.packbits_encode(row.tobytes()) for row in plane.reshape(len(plane), -1, width)[..., byte])
+        for plane in most_significant_first
+        for byte in range(width)
+    ]
+    segments = [segment + bytes(len(segment) % 2) for segment in segments]
+    offsets = 64 + np.cumsum([0, *map(len, segments)])[:-1]
+    return struct.pack("<16I", len(segments), *offsets, *[0] * (15 - len(segments))) + b"".join(segments)
+
+
+def jpeg_lossless_bytes(frame: NDArray[Any], bits: int | None = None, predictor: int = 1) -> bytes:
+    """Encode one frame as JPEG lossless (ITU-T T.81 annex H), colours left as they are."""
+    colour = {"colorspace": "RGB", "outcolorspace": "RGB"} if frame.ndim == 3 else {}
+    bits = bits or frame.itemsize * 8
+    return bytes(imagecodecs.jpeg8_encode(frame, lossless=True, predictor=predictor, bitspersample=bits, **colour))
+
+
+LOSSLESS_CODECS = {
+    RLELossless: rle_bytes,
+    JPEGLossless: jpeg_lossless_bytes,
+    JPEGLosslessSV1: jpeg_lossless_bytes,
+    JPEGLSLossless: lambda frame: bytes(imagecodecs.jpegls_encode(frame)),
+    JPEG2000Lossless: lambda frame: bytes(imagecodecs.jpeg2k_encode(frame, level=0, reversible=True)),
+    HTJ2KLossless: lambda frame: bytes(imagecodecs.htj2k_encode(frame, reversible=True)),
+}
+"""How each transfer syntax encodes a frame."""
+
+
+def described(samples: NDArray[Any], photometric: str) -> Dataset:
+    """Describe 8-bit pixels that are then stored in a way of one's own."""
+    dataset = Dataset()
+    dataset.Modality, dataset.PhotometricInterpretation, dataset.FrameTime = "US", photometric, 40.0
+    dataset.NumberOfFrames, dataset.Rows, dataset.Columns = samples.shape[:3]
+    dataset.SamplesPerPixel = 3 if samples.ndim == 4 else 1
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit, dataset.PixelRepresentation, dataset.PlanarConfiguration = 7, 0, 0
+    return dataset
 
 
 def save_dicom(dataset: Dataset, syntax: str) -> bytes:
@@ -196,7 +253,8 @@ def video_bytes(
 ) -> bytes:
     """Encode grey or RGB frames with FFmpeg; `times_ms` gives frames of uneven length."""
     buffer = io.BytesIO()
-    rate = Fraction(rate_hz).limit_denominator(1000)
+    rate = Fraction(rate_hz).limit_denominator(1001)
+    options = ({"x265-params": "log-level=none"} if codec == "libx265" else {}) | options
     with av.open(buffer, "w", format=container) as output:
         stream: Any = output.add_stream(codec, rate=rate, options=options)
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], pixel_format
@@ -248,6 +306,109 @@ def png_bytes(frame: UInt8Array) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(frame).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def webm_bytes(frames: UInt8Array, codec: str = "libvpx", rate_hz: float = 25.0, container: str = "webm") -> bytes:
+    """Write WebM, VP8 by default."""
+    options: dict[str, Any] = {"crf": "4", "b": "4M"} if codec.startswith("libvpx") else {}
+    return video_bytes(frames, container, codec, "yuv420p", rate_hz, **options)
+
+
+def dib_avi_bytes(
+    pixels: NDArray[np.uint8], rows: int, columns: int, bits: int, fourcc: bytes = bytes(4), palette: bytes = b""
+) -> bytes:
+    """Write uncompressed AVI as Video for Windows lays it out (BITMAPINFOHEADER), without FFmpeg.
+
+    Args:
+        pixels: one frame a row as it is stored, [T, bytes of a frame]; BI_RGB lines run from the bottom up.
+        rows: H, px.
+        columns: W, px.
+        bits: of one pixel.
+        fourcc: biCompression, 0 for BI_RGB.
+        palette: entries of blue, green, red and zero.
+    """
+    count, frame_bytes = pixels.shape
+    header = struct.pack("<IiiHH4sIiiII", 40, columns, rows, 1, bits, fourcc, frame_bytes, 0, 0, len(palette) // 4, 0)
+    stream = struct.pack("<4s4sIHHIIIIIIIIhhhh", b"vids", b"DIB ", 0, 0, 0, 0, 1, 25, 0, count, 0, 0, 0, 0, 0, 0, 0)
+    main = struct.pack("<14I", 40_000, 0, 0, 16, count, 0, 1, 0, columns, rows, 0, 0, 0, 0)
+    lists = _riff_list(b"strl", _riff_chunk(b"strh", stream) + _riff_chunk(b"strf", header + palette))
+    heads = _riff_list(b"hdrl", _riff_chunk(b"avih", main) + lists)
+    body = heads + _riff_list(b"movi", b"".join(_riff_chunk(b"00db", frame.tobytes()) for frame in pixels))
+    index = b"".join(
+        struct.pack("<4sIII", b"00db", 16, 4 + at * (8 + frame_bytes + frame_bytes % 2), frame_bytes)
+        for at in range(count)
+    )
+    return _riff_chunk(b"RIFF", b"AVI " + body + _riff_chunk(b"idx1", index))
+
+
+def _riff_chunk(name: bytes, body: bytes) -> bytes:
+    return name + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
+
+
+def _riff_list(name: bytes, body: bytes) -> bytes:
+    return _riff_chunk(b"LIST", name + body)
+
+
+def apng_bytes(frames: UInt8Array, step_ms: int = 40) -> bytes:
+    """Write an animated PNG."""
+    first, *others = [Image.fromarray(frame) for frame in frames]
+    buffer = io.BytesIO()
+    first.save(buffer, "PNG", save_all=True, append_images=others, duration=step_ms)
+    return buffer.getvalue()
+
+
+def metaimage_bytes(samples: NDArray[Any], is_compressed: bool = False, **fields: Any) -> bytes:
+    """Write a MetaImage, samples [T, H, W], [H, W] or RGB [T, H, W, 3]; `fields` replace or, with None, drop a line."""
+    names = {"u1": "UCHAR", "i1": "CHAR", "u2": "USHORT", "i2": "SHORT", "u4": "UINT", "i4": "INT", "f4": "FLOAT"}
+    kind = names.get(samples.dtype.str[1:], "DOUBLE")
+    extents = samples.shape[:3][::-1]
+    header: dict[str, Any] = {
+        "ObjectType": "Image",
+        "NDims": len(extents),
+        "BinaryData": "True",
+        "BinaryDataByteOrderMSB": str(samples.dtype.byteorder == ">"),
+        "CompressedData": str(is_compressed),
+        "ElementSpacing": " ".join(["0.3", "0.2", "1.54"][: len(extents)]),
+        "DimSize": " ".join(map(str, extents)),
+        "ElementNumberOfChannels": 3 if samples.ndim == 4 else 1,
+        "ElementType": f"MET_{kind}",
+        "ElementDataFile": "LOCAL",
+    }
+    lines = [f"{key} = {value}\n" for key, value in (header | fields).items() if value is not None]
+    return "".join(lines).encode() + (zlib.compress(samples.tobytes()) if is_compressed else samples.tobytes())
+
+
+def nifti_bytes(
+    samples: NDArray[Any],
+    version: int = 1,
+    zooms: Sequence[float] = (0.3, 0.2, 1.0),
+    units: tuple[str, str] = ("mm", "unknown"),
+    order: Literal["<", ">"] = "<",
+    **fields: Any,
+) -> bytes:
+    """Write a NIfTI file through nibabel.
+
+    Args:
+        samples: [T, H, W] or [H, W], stored as (x, y, t).
+        version: 1 or 2.
+        zooms: steps along x, y, t.
+        units: of space and time.
+        order: of bytes.
+        fields: header fields that are set last.
+    """
+    import nibabel  # slow to import
+
+    classes: dict[int, Any] = {1: nibabel.Nifti1Image, 2: nibabel.Nifti2Image}
+    header = classes[version].header_class(endianness=order)
+    header.set_data_dtype(samples.dtype.newbyteorder(order))
+    image = classes[version](np.asarray(samples.T), None, header)  # [T,H,W] -> [W,H,T]
+    image.header.set_zooms(zooms[: samples.ndim])
+    image.header.set_xyzt_units(*units)
+    whole = bytearray(image.to_bytes())
+    for name, value in fields.items():
+        kind, at = image.header.template_dtype.newbyteorder(order).fields[name]
+        whole[at : at + kind.itemsize] = np.asarray(value, kind.base).tobytes()
+    return bytes(whole)
 
 
 # ---- a model --------------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
+from training.simulator.variants import VARIANTS
+
 EXIT_FAILED, EXIT_WRONG_USE = 1, 2
 
 train_app = typer.Typer(help="Train a model that the service can serve.", no_args_is_help=True)
@@ -81,6 +83,13 @@ def export(
         _answer({"model": str(folder), "card": str(folder / "card.md")}, as_json)
 
 
+def _known_variant(name: str) -> str:
+    """Give the name back, or stop as wrong use."""
+    if name not in VARIANTS:
+        raise typer.BadParameter(f"expected one of {', '.join(VARIANTS)}")
+    return name
+
+
 def simulate(  # noqa: PLR0913, PLR0917 - each argument is an option of the command line
     subjects: Annotated[int, typer.Option(min=1, help="How many hearts; each is seen in all four views.")],
     out: Annotated[Path, typer.Option(help="Folder for the cines and their manifest.csv.")],
@@ -91,19 +100,24 @@ def simulate(  # noqa: PLR0913, PLR0917 - each argument is an option of the comm
     workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 1,
     truth: Annotated[bool, typer.Option("--truth", help="Store the truth of every frame as well (npz only).")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Number of the first subject; the same number, the same heart.")] = 0,
+    variant: Annotated[
+        str,
+        typer.Option(callback=_known_variant, help=f"What the cines are: {', '.join(VARIANTS)}."),
+    ] = "b_mode",
     as_json: AsJson = False,
 ) -> None:
     """Simulate echocardiogram cines of beating hearts, with their views and ejection fractions known. Needs no torch.
 
-    Example: echoplane simulate --subjects 10 --out out/cines --format dicom --size 0
+    Example: echoplane simulate --subjects 10 --out out/cines --format dicom --size 0 --variant colour_doppler
     """
     if truth and file_format is not FileFormat.NPZ:
         print("Found --truth with a format that cannot hold it; expected --format npz.", file=sys.stderr)
         raise typer.Exit(EXIT_WRONG_USE)
     with told_clearly():
-        from training.simulator.commands import simulate_set
+        from training.simulator.commands import SetOrder, simulate_set
 
-        paths = simulate_set(subjects, out, file_format.value, size or None, workers, truth, seed)
+        order = SetOrder(subjects, out, file_format.value, size or None, truth, seed, variant)
+        paths = simulate_set(order, workers)
         _answer({"folder": str(out), "manifest": str(out / "manifest.csv"), "cines": len(paths)}, as_json)
 
 

@@ -15,11 +15,11 @@ from rich.table import Table
 from deploy.demo.cines import DemoCine, write_cines
 from deploy.demo.gateway import running_gateway
 from services.answers import Answer, draw, print_reasons
+from services.archive.askers import AskServer
 from services.cine.cine import UInt8Array
 from services.cine.intake import IntakeOptions
 from services.client import Client
 from services.pictures import ROW_HEIGHT_PX, save_picture
-from services.predict import AskServer
 from services.runtime.sandbox import Sandbox
 
 OUT = Path("out/demo")
@@ -35,7 +35,7 @@ def main() -> int:
         console.print(f"The gateway serves gRPC on {gateway.address}; {len(cines)} cines go to it one by one.")
         answers, pictures = asyncio.run(_ask_all(gateway.address, cines))
     console.print(_table(cines, answers))
-    print_reasons(console, answers)
+    print_reasons(console, [answer.line for answer in answers])
     save_picture(_sheet(pictures), OUT / "answers.jpg")
     wrong = sum(not cine.is_met_by(answer) for cine, answer in zip(cines, answers, strict=True))
     console.print(

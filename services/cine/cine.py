@@ -24,6 +24,9 @@ REDUCTIONS = (1, 2, 4, 8)
 THUMBNAIL_SIDE_PX = 64
 """All frames are seen at this size or a little above: enough to find the sector and to tell frames apart."""
 
+DEFAULT_FRAME_TIME_MS = 33.3
+"""Where a file of several frames names no time at all."""
+
 
 class CineFormat(StrEnum):
     """How the bytes of a cine are packed; MP4 stands for MOV too (ISO/IEC 14496-12)."""

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import UltrasoundImageStorage, UltrasoundMultiFrameImageStorage
 
 from services.cine.budget import ReadLimits
-from services.cine.cine import Cine, CineFormat, Region, RegionKind, TimesArray, TimingSource
-from services.cine.dicom_attributes import numbers, parse, text, value_of, whole_number
-from services.cine.dicom_pixels import OtherModality, open_pixels
-from services.cine.errors import CineUnreadableError, Reason
-
-DEFAULT_FRAME_TIME_MS = 33.3
-"""Where a multi-frame object names no time at all."""
+from services.cine.cine import DEFAULT_FRAME_TIME_MS, Cine, CineFormat, Region, RegionKind, TimesArray, TimingSource
+from services.cine.decoded_frames import DecodedFrames
+from services.cine.dicom_attributes import DicomObject, known_name, numbers, parse, text, value_of, whole_number
+from services.cine.dicom_pixels import OtherModality, frame_count_of, open_pixels
+from services.cine.dicom_structure import Element
+from services.cine.errors import CineUnreadableError, CineUnsupportedError, Reason
 
 LONGEST_STEP_MS = 60_000.0
 """From one frame to the next; a time beyond it is damage, and the next attribute is asked."""
 
-_ULTRASOUND_CLASSES = (UltrasoundImageStorage, UltrasoundMultiFrameImageStorage)  # PS3.4 B.5; Modality may be empty
+REGION_SLACK_PX = 2
+"""Scanners give the first column outside a region as its last, or count from one."""
+
+_ULTRASOUND_CLASSES = (
+    uid.UltrasoundImageStorage,
+    uid.UltrasoundMultiFrameImageStorage,
+    uid.UID("1.2.840.10008.5.1.4.1.1.3"),  # both once more as they were before 1998
+    uid.UID("1.2.840.10008.5.1.4.1.1.6"),
+)  # PS3.4 B.5; Modality may be empty
+_VOLUMES = (uid.EnhancedUSVolumeStorage,)
+_FLOAT_KEYWORDS = ("FloatPixelData", "DoubleFloatPixelData")
 _CM = 3  # PS3.3 C.8.5.5.1.15, Physical Units
 _2D = 1  # C.8.5.5.1.1, Region Spatial Format
 _KINDS: dict[tuple[float, ...], RegionKind] = {
@@ -48,30 +59,53 @@ def read_dicom(data: bytes | memoryview, limits: ReadLimits) -> Cine:
         CineUnsupportedError: a transfer syntax or pixel format that is not read.
         LimitExceededError: over a limit.
     """
-    dataset = parse(data)
-    if "PixelData" not in dataset:
-        raise CineUnreadableError(
-            Reason.PIXELS_MISSING,
-            found="a DICOM object without pixel data",
-            expected="an ultrasound image object",
-            advice="Send the image object itself, not a report, plan or index, and check that it is complete.",
-        )
-    rows, columns = whole_number(dataset, "Rows"), whole_number(dataset, "Columns")
-    frame_count = max(1, whole_number(dataset, "NumberOfFrames", 1))
+    found = parse(data, limits)
+    pixels, attributes = _pixels(found), found.attributes
+    rows, columns = whole_number(attributes, "Rows"), whole_number(attributes, "Columns")
+    frame_count = frame_count_of(found, rows, columns)
     limits.check_shape(frame_count, rows, columns)
-    modality = text(dataset, "Modality")
-    is_ultrasound = modality == "US" or (not modality and text(dataset, "SOPClassUID") in _ULTRASOUND_CLASSES)
-    times_ms, timing_source = _frame_times(dataset, frame_count)
+    modality = text(attributes, "Modality")
+    is_ultrasound = modality == "US" or (not modality and found.sop_class in _ULTRASOUND_CLASSES)
+    shape = (frame_count, rows, columns)
+    store = open_pixels(found, pixels, shape, limits) if is_ultrasound else OtherModality()
+    if isinstance(store, DecodedFrames):  # writers of video count what they captured, not what the encoder made of it
+        frame_count = store.frame_count
+    times_ms, timing_source = _frame_times(attributes, frame_count)
     return Cine(
         format=CineFormat.DICOM,
         rows=rows,
         columns=columns,
         frame_times_ms=times_ms,
         timing_source=timing_source,
-        regions=_regions(dataset, rows, columns),
+        regions=_regions(attributes, rows, columns),
         is_ultrasound=is_ultrasound,
-        store=open_pixels(dataset, frame_count, rows, columns) if is_ultrasound else OtherModality(),
+        store=store,
     )
+
+
+def _pixels(found: DicomObject) -> Element:
+    """Give the pixel data of an object that is a cine, or at least an image.
+
+    Raises:
+        CineUnreadableError: it has none, and the message says what it is instead.
+        CineUnsupportedError: a volume, or floating-point pixels.
+    """
+    name = known_name(found.sop_class) if found.sop_class else "that does not say what it is"
+    if found.sop_class in _VOLUMES or any(keyword in found.attributes for keyword in _FLOAT_KEYWORDS):
+        raise CineUnsupportedError(
+            Reason.PIXELS_UNSUPPORTED,
+            found=f"a volume or an image of fractions: an object {name}",
+            expected="an ultrasound image or multi-frame image",
+            advice="Send the two-dimensional cine itself.",
+        )
+    if found.pixels is None:
+        raise CineUnreadableError(
+            Reason.PIXELS_MISSING,
+            found=f"a DICOM object without pixel data: {name}",
+            expected="an ultrasound image object",
+            advice="Send the image object itself, not a report, plan or index, and check that it is complete.",
+        )
+    return found.pixels
 
 
 def _frame_times(dataset: Dataset, frame_count: int) -> tuple[TimesArray, TimingSource]:
@@ -111,7 +145,18 @@ def _regions(dataset: Dataset, rows: int, columns: int) -> tuple[Region, ...]:
     """
     items = value_of(dataset, "SequenceOfUltrasoundRegions")
     regions = [region for item in (items if isinstance(items, Sequence) else ()) if (region := _region(item))]
-    return tuple(r for r in regions if 0 <= r.left_px < r.right_px < columns and 0 <= r.top_px < r.bottom_px < rows)
+    clipped = [_clipped(region, rows, columns) for region in regions]
+    return tuple(r for r in clipped if 0 <= r.left_px < r.right_px < columns and 0 <= r.top_px < r.bottom_px < rows)
+
+
+def _clipped(region: Region, rows: int, columns: int) -> Region:
+    """Bring a box back that leaves the frame by so little that only its corners are counted otherwise."""
+    right, bottom = region.right_px, region.bottom_px
+    return replace(
+        region,
+        right_px=columns - 1 if columns <= right < columns + REGION_SLACK_PX else right,
+        bottom_px=rows - 1 if rows <= bottom < rows + REGION_SLACK_PX else bottom,
+    )
 
 
 def _region(item: Dataset) -> Region | None:

@@ -1,20 +1,23 @@
-"""Parses a DICOM object and gives its attributes as plain values; a damaged one is an error or counts as absent."""
+"""Gives the attributes that a cine needs as plain values; a damaged one is an error or counts as absent."""
 
 from __future__ import annotations
 
-import io
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
-import pydicom
+from pydicom import config, uid
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag, Tag
 
-from services.cine.budget import out_of_memory
-from services.cine.errors import CineUnreadableError, InputError, Reason
+from services.cine.budget import ReadLimits
+from services.cine.dicom_structure import PIXEL_DATA, Element, open_structure
+from services.cine.errors import CineUnreadableError, Reason
 
-_WANTED_TAGS = [
+_WANTED_KEYWORDS = (
     "SOPClassUID",
     "Modality",
     "Rows",
@@ -24,42 +27,80 @@ _WANTED_TAGS = [
     "PhotometricInterpretation",
     "PlanarConfiguration",
     "BitsAllocated",
-    "PixelData",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "WindowCenter",
+    "WindowWidth",
+    "RescaleSlope",
+    "RescaleIntercept",
+    *(
+        f"{kind}{colour}PaletteColorLookupTable{part}"
+        for colour in ("Red", "Green", "Blue")
+        for kind, part in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))
+    ),
+    "FloatPixelData",
+    "DoubleFloatPixelData",
+    "ExtendedOffsetTable",
     "FrameTime",
     "FrameTimeVector",
     "CineRate",
     "RecommendedDisplayFrameRate",
     "SequenceOfUltrasoundRegions",
-]  # no patient attribute is ever parsed
+)  # no patient attribute is ever converted
+_WANTED = {tag_for_keyword(keyword) for keyword in _WANTED_KEYWORDS}
+_FLOATS = {tag_for_keyword("FloatPixelData"), tag_for_keyword("DoubleFloatPixelData")}
 
 
-def parse(data: bytes | memoryview) -> Dataset:
+@dataclass(frozen=True)
+class DicomObject:
+    """The attributes of an object that a cine needs, and its pixels.
+
+    Attributes:
+        syntax: Transfer Syntax UID.
+        sop_class: what kind of object it says it is, a UID; empty where it says nothing.
+        attributes: converted from bytes when they are asked for.
+        pixels: Pixel Data as it is stored, None where there is none.
+    """
+
+    syntax: str
+    sop_class: str
+    attributes: Dataset
+    pixels: Element | None
+
+
+def parse(data: bytes | memoryview, limits: ReadLimits) -> DicomObject:
     """Parse the attributes that a cine needs.
 
     Raises:
-        CineUnreadableError: no DICOM, or cut short.
-        LimitExceededError: it claims more than memory holds.
+        CineUnreadableError: no DICOM, damaged, or cut short.
+        LimitExceededError: over a limit.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what pydicom warns of shows in what it returns
-            dataset = pydicom.dcmread(io.BytesIO(data), force=True, specific_tags=list(_WANTED_TAGS))
-        if dataset:
-            return dataset
-        if dataset.file_meta:  # pydicom drops everything it has read when encapsulated pixels end too early
-            raise damaged_pixels("a DICOM object that ends before its pixels do")
-        raise InvalidDicomError
-    except InputError:
-        raise
-    except MemoryError as error:
-        raise out_of_memory() from error
-    except Exception as error:  # pydicom raises almost anything on damaged headers; this process holds one cine only
-        raise CineUnreadableError(
-            Reason.HEADER_DAMAGED,
-            found=f"a DICOM header that cannot be parsed ({type(error).__name__})",
-            expected="a DICOM object as PS3.10 describes it",
-            advice="Send the original file again.",
-        ) from error
+    structure, pixels = open_structure(data, limits), None
+    kept: dict[BaseTag, DataElement | RawDataElement] = {}
+    for element in structure.elements(limits):
+        if element.tag == PIXEL_DATA:
+            pixels = element
+        elif element.tag in _WANTED:
+            kept[Tag(element.tag)] = _raw(element, limits)
+    attributes = Dataset(kept)
+    sop_class = text(attributes, "SOPClassUID") or structure.media_class
+    return DicomObject(structure.syntax, sop_class, attributes, pixels)
+
+
+def _raw(element: Element, limits: ReadLimits) -> RawDataElement:
+    is_float = element.tag in _FLOATS
+    limits.check_text(0 if is_float else len(element.value))
+    value = b"" if is_float else bytes(element.value)  # that there are any is all one needs to know
+    if element.representation == "OW" and not element.encoding.is_little:  # pydicom leaves words as they are
+        value = np.frombuffer(value[: len(value) // 2 * 2], np.uint16).byteswap().tobytes()
+    return RawDataElement(Tag(element.tag), element.representation or None, len(value), value, 0, *element.encoding)
+
+
+def known_name(identifier: str) -> str:
+    """Give the name that PS3.6 has for a UID; one that is not there is text from the input and is not repeated."""
+    name = str(uid.UID(identifier, validation_mode=config.IGNORE).name)
+    return "of a kind that DICOM does not list" if name == identifier else name
 
 
 def whole_number(dataset: Dataset, keyword: str, default: int | None = None) -> int:
@@ -107,13 +148,3 @@ def value_of(dataset: Dataset, keyword: str) -> object:
             return dataset.get(keyword)
     except Exception:  # pydicom converts at first use and raises almost anything
         return None
-
-
-def damaged_pixels(found: str) -> CineUnreadableError:
-    """Make the error of pixels that are not as many, or not as whole, as the header says."""
-    return CineUnreadableError(
-        Reason.PIXELS_DAMAGED,
-        found=found,
-        expected="as many whole frames as the header says",
-        advice="The file is cut short or damaged; send the original again.",
-    )

@@ -1,30 +1,58 @@
-"""The pixels of a DICOM object: uncompressed or JPEG baseline, each frame decoded when it is asked for."""
+"""The pixels of a DICOM object: each frame is decoded when it is asked for, and only as large as it is asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from pydicom import config, uid
+from pydicom import uid
 from pydicom.dataset import Dataset
-from pydicom.encaps import generate_frames
 
-from services.cine.budget import out_of_memory
-from services.cine.cine import FrameStore, UInt8Array, reduce_frame
-from services.cine.dicom_attributes import damaged_pixels, text, value_of, whole_number
+from services.cine.budget import ReadLimits
+from services.cine.cine import FrameStore, UInt8Array
+from services.cine.dicom_attributes import DicomObject, known_name, text, value_of, whole_number
+from services.cine.dicom_codecs import decode_rle
+from services.cine.dicom_colour import SAMPLES_PER_PIXEL, YBR, SampleFormat, Samples, colours_of
+from services.cine.dicom_fragments import count_frames, frames_from_fragments
+from services.cine.dicom_frames import StoredFrames, does_not_decode, open_codestreams
+from services.cine.dicom_structure import Element, damaged_pixels
 from services.cine.errors import CineUnsupportedError, Reason
+from services.cine.video import read_elementary
 
-RAW_SYNTAXES = frozenset({uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian})
-JPEG_SYNTAXES = frozenset({uid.JPEGBaseline8Bit})
-COLOUR_SAMPLES = {"MONOCHROME1": 1, "MONOCHROME2": 1, "RGB": 3, "YBR_FULL": 3, "YBR_FULL_422": 3}
-"""Samples per pixel of each Photometric Interpretation that is read (PS3.3 C.7.6.3.1.2)."""
+RAW_SYNTAXES = frozenset(
+    {
+        uid.ImplicitVRLittleEndian,
+        uid.ExplicitVRLittleEndian,
+        uid.ExplicitVRBigEndian,
+        uid.DeflatedExplicitVRLittleEndian,
+    }
+)
+CODESTREAM_SYNTAXES = frozenset(
+    {
+        uid.JPEGBaseline8Bit,
+        uid.JPEGExtended12Bit,
+        "1.2.840.10008.1.2.4.53",  # spectral selection and full progression, retired
+        "1.2.840.10008.1.2.4.55",
+        uid.JPEGLossless,
+        uid.JPEGLosslessSV1,
+        uid.JPEGLSLossless,
+        uid.JPEGLSNearLossless,
+        uid.JPEG2000Lossless,
+        uid.JPEG2000,
+        uid.HTJ2KLossless,
+        uid.HTJ2KLosslessRPCL,
+        uid.HTJ2K,
+    }
+)
+"""The codestream itself says which of them it is; the name is not believed."""
 
-# Without this marker a JPEG decoder takes three components for YCbCr; transform 0 says RGB (Adobe TN 5116).
-_ADOBE_RGB = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
+VIDEO_SYNTAXES = frozenset(
+    f"1.2.840.10008.1.2.4.{number}{part}" for number in range(100, 109) for part in ("", ".1")
+)  # MPEG-2, H.264 and HEVC, and their fragmentable forms (PS3.5 A.4.5 to A.4.12)
 
-_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # ITU-T T.81 table B.1: SOF0 to SOF15
-_BARE_MARKERS = frozenset({0x00, 0x01, 0xFF, *range(0xD0, 0xD9)})  # stuffing, TEM, fill, RST0 to RST7, SOI
+_READ = "uncompressed, deflated, RLE, JPEG, JPEG-LS, JPEG 2000, MPEG-2, H.264 or HEVC"
+_EXPORT = "Export the cine as JPEG baseline, or as 8-bit RGB or MONOCHROME2."
 
 
 @dataclass(frozen=True)
@@ -46,167 +74,144 @@ class OtherModality:
 
 
 @dataclass(frozen=True)
-class _RawFrames:
-    """Uncompressed frames, 8 bit.
+class _RawSource:
+    """Uncompressed frames, [T, H, W] or [T, H, W, 3]."""
 
-    Attributes:
-        pixels: [T, H, W, C].
-        interpretation: Photometric Interpretation.
-    """
+    pixels: Samples
 
-    pixels: UInt8Array
-    interpretation: str
-
-    def colour(self, index: int, reduction: int) -> UInt8Array:
-        """Give one frame as RGB."""
-        frame = reduce_frame(self.pixels[index], reduction)
-        if self.interpretation == "RGB":
-            return frame
-        if self.interpretation == "YBR_FULL":
-            return _rgb_from_ybr(frame)
-        return np.repeat(self.grey(index, reduction)[..., None], 3, axis=-1)
-
-    def grey(self, index: int, reduction: int) -> UInt8Array:
-        """Give one frame as luma."""
-        frame = self.pixels[index]
-        if self.interpretation == "YBR_FULL":
-            frame = np.ascontiguousarray(frame[..., 0])
-        elif self.interpretation == "RGB":
-            frame = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
-        elif self.interpretation == "MONOCHROME1":
-            frame = 255 - frame[..., 0]
-        else:
-            frame = frame[..., 0]
-        return reduce_frame(frame, reduction)
-
-
-def _rgb_from_ybr(frame: UInt8Array) -> UInt8Array:
-    """Convert full-range YCbCr to RGB (PS3.3 C.7.6.3.1.2); OpenCV wants the chroma the other way round."""
-    return np.asarray(cv2.cvtColor(np.ascontiguousarray(frame[..., [0, 2, 1]]), cv2.COLOR_YCrCb2RGB), np.uint8)
-
-
-_COLOUR_FLAGS = {
-    1: cv2.IMREAD_COLOR_RGB,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
-_GREY_FLAGS = {
-    1: cv2.IMREAD_GRAYSCALE,
-    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
-    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
-    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
-}
+    def samples(self, index: int, reduction: int) -> Samples:
+        frame: Samples = self.pixels[index]
+        return frame
 
 
 @dataclass(frozen=True)
-class _JpegFrames:
-    """JPEG baseline fragments, one a frame, decoded at the size that is asked for (ITU-T T.81)."""
+class _HalvedChromaSource:
+    """Uncompressed YBR_FULL_422: two lumas, then the chroma of both (PS3.3 C.7.6.3.1.2), [T, H, W / 2, 4]."""
 
-    fragments: list[bytes]
-    interpretation: str
-    rows: int
-    columns: int
+    pixels: UInt8Array
 
-    def colour(self, index: int, reduction: int) -> UInt8Array:
-        """Give one frame as RGB."""
-        frame = self._decode(index, reduction, _COLOUR_FLAGS[reduction])
-        if self.interpretation == "MONOCHROME1":
-            return 255 - frame
-        return frame if reduction == 1 else np.ascontiguousarray(frame[..., ::-1])
+    def samples(self, index: int, reduction: int) -> Samples:
+        groups = self.pixels[index]
+        rows, pairs, _ = groups.shape
+        frame = np.empty((rows, pairs, 2, 3), np.uint8)
+        frame[..., 0], frame[..., 1:] = groups[..., :2], groups[:, :, None, 2:]
+        return np.asarray(frame.reshape(rows, pairs * 2, 3))  # [H, W/2, 2, 3] -> [H, W, 3]
 
-    def grey(self, index: int, reduction: int) -> UInt8Array:
-        """Give one frame as luma."""
-        frame = self._decode(index, reduction, _GREY_FLAGS[reduction])
-        return 255 - frame if self.interpretation == "MONOCHROME1" else frame
 
-    def _decode(self, index: int, reduction: int, flags: int) -> UInt8Array:
-        data, frame = self.fragments[index], None
-        if _jpeg_size(data) == (self.rows, self.columns):
-            if self.interpretation == "RGB":
-                data = data[:2] + _ADOBE_RGB + data[2:]
-            try:
-                frame = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
-            except cv2.error as error:  # it answers damage with None; what is left is an allocation
-                raise out_of_memory() from error
+@dataclass(frozen=True)
+class _RunLengthSource:
+    frames: Sequence[memoryview]
+    shape: tuple[int, int, int]
+    width_bytes: int
+
+    def samples(self, index: int, reduction: int) -> Samples:
+        frame = decode_rle(self.frames[index], self.shape, self.width_bytes)
         if frame is None:
-            raise damaged_pixels(f"frame {index} that does not decode to {self.rows} x {self.columns} pixels")
-        return np.asarray(frame, np.uint8)
+            raise does_not_decode(index, *self.shape[:2])
+        return frame if self.shape[2] == 3 else frame[..., 0]
 
 
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Read rows and columns from the frame header, so that a false one costs no memory (ITU-T T.81, B.2.2)."""
-    at = 2
-    while (at := data.find(b"\xff", at)) >= 0 and at + 9 <= len(data):
-        if data[at + 1] in _FRAME_HEADERS:
-            return int.from_bytes(data[at + 5 : at + 7]), int.from_bytes(data[at + 7 : at + 9])
-        at += 1 if data[at + 1] in _BARE_MARKERS else 2 + int.from_bytes(data[at + 2 : at + 4])
-    return None
+def frame_count_of(found: DicomObject, rows: int, columns: int) -> int:
+    """Give how many frames an object has: as many as it says, or where it says nothing, as many as are there."""
+    claimed = whole_number(found.attributes, "NumberOfFrames", 0)
+    if claimed or found.pixels is None:
+        return max(1, claimed)
+    if found.pixels.fragments is not None:
+        return 1 if found.syntax in VIDEO_SYNTAXES else count_frames(found.pixels.fragments)
+    samples = whole_number(found.attributes, "SamplesPerPixel", 1)
+    frame_bytes = rows * columns * samples * whole_number(found.attributes, "BitsAllocated", 8) // 8
+    return max(1, len(found.pixels.value) // frame_bytes if frame_bytes else 1)
 
 
-def open_pixels(dataset: Dataset, frame_count: int, rows: int, columns: int) -> FrameStore:
-    """Open the pixels of an ultrasound image; none is decoded yet.
+def open_pixels(found: DicomObject, pixels: Element, shape: tuple[int, int, int], limits: ReadLimits) -> FrameStore:
+    """Open the pixels of an ultrasound image; none is decoded yet, but those of a video all are.
+
+    Args:
+        found: the object.
+        pixels: its Pixel Data.
+        shape: frames, rows, columns; already within the limits.
+        limits: checked again while a video is decoded.
 
     Raises:
         CineUnreadableError: they are damaged.
         CineUnsupportedError: a transfer syntax or pixel format that is not read.
+        LimitExceededError: over a limit.
     """
-    syntax = text(dataset.file_meta, "TransferSyntaxUID") or uid.ImplicitVRLittleEndian
-    if syntax not in RAW_SYNTAXES | JPEG_SYNTAXES:
+    if found.syntax not in RAW_SYNTAXES | CODESTREAM_SYNTAXES | VIDEO_SYNTAXES | {uid.RLELossless}:
         raise CineUnsupportedError(
             Reason.CODEC_UNSUPPORTED,
-            found=f"the transfer syntax {_known_name(syntax)}",
-            expected="uncompressed little endian or JPEG baseline",
-            advice="Export the cine as JPEG baseline or uncompressed.",
+            found=f"the transfer syntax {known_name(found.syntax)}",
+            expected=_READ,
+            advice=_EXPORT,
         )
-    interpretation = text(dataset, "PhotometricInterpretation")
-    samples, bits = whole_number(dataset, "SamplesPerPixel", 1), whole_number(dataset, "BitsAllocated", 8)
-    is_raw = syntax in RAW_SYNTAXES
-    is_read = COLOUR_SAMPLES.get(interpretation) == samples and bits == 8 and rows and columns
-    if not is_read or (is_raw and interpretation == "YBR_FULL_422"):
+    if pixels.representation not in ("OB", "OW", "UN", ""):
+        raise damaged_pixels("pixel data of an impossible type")
+    frames, rows, columns = shape
+    if found.syntax in VIDEO_SYNTAXES and pixels.fragments is not None:
+        return read_elementary(b"".join(pixels.fragments[1:]), limits, frames, rows, columns)
+    samples, form = _sample_format(found.attributes, shape)
+    is_ybr = form.interpretation in YBR
+    if pixels.fragments is None:
+        source = _raw_source(found, pixels, (*shape, samples), form)
+        return StoredFrames(source, colours_of(form, found.attributes, is_ybr), rows)
+    extended = value_of(found.attributes, "ExtendedOffsetTable")
+    compressed = frames_from_fragments(pixels.fragments, extended if isinstance(extended, bytes) else b"", frames)
+    if found.syntax == uid.RLELossless:
+        runs = _RunLengthSource(compressed, (rows, columns, samples), form.allocated_bits // 8)
+        return StoredFrames(runs, colours_of(form, found.attributes, is_ybr), rows)
+    return open_codestreams(compressed, form, found.attributes, rows, columns)
+
+
+def _sample_format(attributes: Dataset, shape: tuple[int, int, int]) -> tuple[int, SampleFormat]:
+    """Give samples per pixel and how each is stored.
+
+    Raises:
+        CineUnsupportedError: a format that is not read.
+    """
+    interpretation = text(attributes, "PhotometricInterpretation").strip("\0 ").upper()
+    samples = whole_number(attributes, "SamplesPerPixel", 1)
+    allocated = whole_number(attributes, "BitsAllocated", 8)
+    stored = whole_number(attributes, "BitsStored", 0) or allocated
+    high = whole_number(attributes, "HighBit", 0) or stored - 1
+    is_read = SAMPLES_PER_PIXEL.get(interpretation) == samples and allocated in (8, 16) and min(shape) > 0
+    if not is_read or stored > allocated:
         raise CineUnsupportedError(
             Reason.PIXELS_UNSUPPORTED,
-            found=f"{samples} samples of {bits} bits a pixel in {rows} x {columns} pixels, or other colours",
-            expected="8 bits in " + ", ".join(sorted(COLOUR_SAMPLES)) + " (the last in JPEG only)",
-            advice="Export the cine as JPEG baseline, or as 8-bit RGB or MONOCHROME2.",
+            found=f"{samples} samples of {stored} in {allocated} bits a pixel in {shape[1]} x {shape[2]} pixels,"
+            " or other colours",
+            expected="8 or 16 bits in " + ", ".join(sorted(SAMPLES_PER_PIXEL)),
+            advice=_EXPORT,
         )
-    data = value_of(dataset, "PixelData")
-    if not isinstance(data, bytes):
-        raise damaged_pixels("pixel data of an impossible type")
-    if not is_raw:
-        return _JpegFrames(_fragments(data, frame_count), interpretation, rows, columns)
-    planes = whole_number(dataset, "PlanarConfiguration", 0) if samples == 3 else 0
-    return _RawFrames(_raw_pixels(data, (frame_count, rows, columns, samples), planes), interpretation)
+    shift = high + 1 - stored if stored <= high + 1 <= allocated else 0
+    is_signed = whole_number(attributes, "PixelRepresentation", 0) == 1
+    return samples, SampleFormat(interpretation, allocated, stored, shift, is_signed)
 
 
-def _known_name(syntax: str) -> str:
-    """Give the name that PS3.6 has for a UID; one that is not there is text from the input and is not repeated."""
-    name = uid.UID(syntax, validation_mode=config.IGNORE).name
-    return "of nobody known" if name == syntax else str(name)
-
-
-def _raw_pixels(data: bytes, shape: tuple[int, int, int, int], planar_configuration: int) -> UInt8Array:
-    """View uncompressed bytes as [T, H, W, C]; Planar Configuration 1 stores [T, C, H, W]."""
+def _raw_source(
+    found: DicomObject, pixels: Element, shape: tuple[int, int, int, int], form: SampleFormat
+) -> _RawSource | _HalvedChromaSource:
+    """View uncompressed bytes as frames; Planar Configuration 1 stores [T, C, H, W]."""
     frames, rows, columns, samples = shape
-    size_bytes = frames * rows * columns * samples
-    if not size_bytes <= len(data) <= size_bytes + 1:  # one byte of padding to an even length
-        raise damaged_pixels(f"{len(data)} bytes of pixels where {size_bytes} belong")
-    pixels = np.frombuffer(data, np.uint8, count=size_bytes)
-    if planar_configuration == 1:
-        return pixels.reshape(frames, samples, rows, columns).transpose(0, 2, 3, 1)  # [T,C,H,W] -> [T,H,W,C]
-    return pixels.reshape(shape)
+    data = _in_byte_order(pixels, form.allocated_bits)
+    halved_bytes = frames * rows * columns * 2
+    has_halved_chroma = form.interpretation == "YBR_FULL_422" and len(data) <= halved_bytes + 1 and columns % 2 == 0
+    size = halved_bytes if has_halved_chroma else frames * rows * columns * samples
+    width = form.allocated_bits // 8
+    if not size * width <= len(data) <= size * width + 1:  # one byte of padding to an even length
+        raise damaged_pixels(f"{len(data)} bytes of pixels where {size * width} belong")
+    order = "<" if pixels.encoding.is_little else ">"
+    stored = np.frombuffer(data, f"{order}u{width}", count=size)
+    if has_halved_chroma:
+        return _HalvedChromaSource(stored.reshape(frames, rows, columns // 2, 4))
+    if samples == 1:
+        return _RawSource(stored.reshape(frames, rows, columns))
+    if whole_number(found.attributes, "PlanarConfiguration", 0) == 1:
+        return _RawSource(stored.reshape(frames, samples, rows, columns).transpose(0, 2, 3, 1))  # -> [T, H, W, C]
+    return _RawSource(stored.reshape(shape))
 
 
-def _fragments(data: bytes, frame_count: int) -> list[bytes]:
-    """Split encapsulated pixel data into one JPEG a frame (PS3.5 A.4)."""
-    fragments: list[bytes] = []
-    try:
-        for fragment in generate_frames(data, number_of_frames=frame_count):
-            fragments.append(fragment)
-            if len(fragments) > frame_count:
-                break
-    except Exception as error:  # pydicom raises almost anything on damaged items
-        raise damaged_pixels("encapsulated pixel data that cannot be split into frames") from error
-    if len(fragments) != frame_count:
-        raise damaged_pixels(f"{len(fragments)} frames where the header says {frame_count}")
-    return fragments
+def _in_byte_order(pixels: Element, allocated_bits: int) -> memoryview:
+    """Give the stored bytes; single bytes in big-endian words (OW) lie the wrong way round."""
+    if pixels.encoding.is_little or pixels.representation != "OW" or allocated_bits != 8 or len(pixels.value) % 2:
+        return pixels.value
+    return memoryview(np.frombuffer(pixels.value, np.uint16).byteswap().tobytes())

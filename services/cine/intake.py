@@ -94,9 +94,7 @@ def take_in(data: bytes | memoryview, options: IntakeOptions) -> Intake:
         return _without_model(cine, NOT_ULTRASOUND, stopwatch)
     thumbnails = stopwatch.time("read", cine.thumbnails)
     motion = stopwatch.time("validate", lambda: temporal_sd(thumbnails))
-    sector = stopwatch.time(
-        "validate", lambda: find_sector(thumbnails, motion, cine.rows, cine.columns, cine.tissue_region)
-    )
+    sector = stopwatch.time("validate", lambda: find_sector(thumbnails, cine.rows, cine.columns, cine.tissue_region))
     if sector is None:
         return _without_model(cine, NO_SECTOR, stopwatch)
     findings = stopwatch.time("validate", lambda: validate(cine, motion, sector, _colour_frames(cine)))

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from services.cine.budget import ReadLimits
 from services.cine.cine import Cine, CineFormat
+from services.cine.containers import is_iso_media
 from services.cine.dicom import read_dicom
 from services.cine.errors import CineUnreadableError, Reason
+from services.cine.metaimage import is_metaimage, read_metaimage
+from services.cine.nifti import is_nifti, read_nifti
 from services.cine.video import read_video
 
 _DICOM_PREAMBLE_BYTES = 128
 _SHORTEST_ELEMENT_BYTES = 8
-_KNOWN = "DICOM, AVI, MP4, GIF or PNG"
+_KNOWN = "DICOM, AVI, MP4, MOV, WebM, GIF, PNG, JPEG, MetaImage or NIfTI"
+
+_MAGIC = {
+    b"GIF87a": CineFormat.GIF,
+    b"GIF89a": CineFormat.GIF,
+    b"\x89PNG\r\n\x1a\n": CineFormat.PNG,
+    b"\xff\xd8\xff": CineFormat.JPEG,
+    b"\x1a\x45\xdf\xa3": CineFormat.WEBM,
+}
 
 
 def read_cine(data: bytes | memoryview, limits: ReadLimits, claimed: CineFormat | None = None) -> Cine:
@@ -49,7 +60,12 @@ def read_cine(data: bytes | memoryview, limits: ReadLimits, claimed: CineFormat 
             expected=f"{claimed}, as the request says",
             advice="Leave the format out, or name the right one.",
         )
-    return read_dicom(data, limits) if found is CineFormat.DICOM else read_video(data, found, limits)
+    readers = {
+        CineFormat.DICOM: read_dicom,
+        CineFormat.METAIMAGE: read_metaimage,
+        CineFormat.NIFTI: read_nifti,
+    }
+    return readers[found](data, limits) if found in readers else read_video(data, found, limits)
 
 
 def detect_format(data: bytes | memoryview) -> CineFormat | None:
@@ -62,13 +78,13 @@ def detect_format(data: bytes | memoryview) -> CineFormat | None:
         return CineFormat.DICOM
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return CineFormat.AVI
-    if head[4:8] in (b"ftyp", b"moov", b"mdat"):
+    if is_iso_media(head):
         return CineFormat.MP4
-    if head[:6] in (b"GIF87a", b"GIF89a"):
-        return CineFormat.GIF
-    if head[:8] == b"\x89PNG\r\n\x1a\n":
-        return CineFormat.PNG
-    return None
+    if is_metaimage(head):
+        return CineFormat.METAIMAGE
+    if is_nifti(data):
+        return CineFormat.NIFTI
+    return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
 
 
 def _begins_with_element(head: bytes) -> bool:

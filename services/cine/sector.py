@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -10,27 +11,54 @@ from numpy.typing import NDArray
 
 from services.cine.cine import BoolArray, FloatArray, Region, UInt8Array
 
-MOVING_SD_GREY = 0.6
-"""Temporal standard deviation, grey levels, above which a pixel is echo: noise alone moves more than this in the
-darkest corner of a sector, text and black screen do not."""
+STRETCHES, STRETCH_FRAMES = 5, (4, 12)
+"""Motion is measured in up to five stretches of four to twelve frames, spread over the cine, and the middle one counts:
+echo flickers in all of them; a damaged frame, the cursor of an ECG or a clock changes a pixel in few."""
+
+LEAST_STRETCHES = 3
+"""Of fewer there is no middle one: all frames are one stretch."""
+
+MOVING_SD_GREY = 0.3
+"""Temporal standard deviation, grey levels, above which a pixel is echo: one frame of a stretch that is off by one
+level. The noise alone is more in the darkest corner of a sector; text and black screen do not change."""
+
+NOISE_FACTOR = 2.5
+"""Echo moves this much more than the quietest corner of the frame, which is not still where a video was digitised: two
+and a half deviations of noise are rare enough for the specks to be opened away."""
 
 CODEC_NOISE_FRACTION = 0.15
-"""Share of the strongest motion below which it may be a codec's noise around edges and letters."""
+"""Share of the strongest motion nearby below which it may be a codec's noise around edges and letters."""
 
 CODEC_BLOCK_PX = 16
-"""A codec spreads noise over at most one macroblock (ITU-T T.81, H.264): motion beyond that is echo, however weak."""
+"""A codec spreads noise over at most one macroblock (ITU-T T.81, H.264): nearby means within that."""
 
 STILL_GREY = 10
 """Grey level above which a pixel of a cine that does not move may be echo."""
+
+LEAST_PART_FRACTION = 0.1
+"""Parts of at least this share of the largest one's area, in its columns, are of the same sector: a dark cavity may
+part it from one side to the other."""
 
 LEAST_AREA_FRACTION = 0.08
 """A sector covers at least this share of the frame."""
 
 LEAST_SOLIDITY = 0.6
-"""Share of the sector's outline that must be echo: letters, curves and frames fill less."""
+"""Share of the sector's outline that must be echo, cavities included: letters, curves and frames fill less."""
 
 MOST_TOP_WIDTH_FRACTION = 0.8
 """A sector is narrower near the probe: its width a tenth of the way down over its largest width."""
+
+SIDE_SUPPORT_FRACTION = 0.4
+"""Share of the rows whose first pixel lies on one line, from which that line is a side of the sector."""
+
+SIDE_TOLERANCE_PX = 1.0
+"""How far from that line, px of the thumbnail."""
+
+MOST_CUT_FRACTION = 0.02
+"""What lies beyond a side may be a trace, a clock or a heart that blinks; more than this share of the echo is echo."""
+
+_SPECK_PX = 3  # of the thumbnail
+_SIDE_ENDS = 16  # rows between which lines are tried
 
 
 @dataclass(frozen=True)
@@ -73,14 +101,11 @@ def temporal_sd(frames: UInt8Array) -> FloatArray:
     return np.asarray(np.sqrt(np.maximum(squares / len(frames) - mean * mean, 0.0)), np.float32)
 
 
-def find_sector(
-    thumbnails: UInt8Array, motion: FloatArray, rows: int, columns: int, tissue: Region | None = None
-) -> Sector | None:
+def find_sector(thumbnails: UInt8Array, rows: int, columns: int, tissue: Region | None = None) -> Sector | None:
     """Find the sector from motion, or from brightness where nothing moves.
 
     Args:
         thumbnails: all frames, grey and reduced, [T, h, w].
-        motion: their `temporal_sd`, [h, w].
         rows: H of a full frame, px.
         columns: W of a full frame, px.
         tissue: the two-dimensional tissue region, where DICOM names one (PS3.3 C.8.5.5): nothing outside it counts.
@@ -89,41 +114,51 @@ def find_sector(
         The sector, or None where no part of the image looks like one.
     """
     scale = rows / thumbnails.shape[1], columns / thumbnails.shape[2]
-    weak, strong = (
-        _sector_hull(echo if tissue is None else _inside(echo, tissue, scale)) for echo in _echoes(thumbnails, motion)
-    )
-    hull = weak if strong is None else strong
-    if hull is None:
-        return None
-    if weak is not None and _reach(weak, hull) * max(scale) > CODEC_BLOCK_PX:
-        hull = weak
-    outline = hull[:, 0, :].astype(np.float32)  # [K, 1, 2] -> [K, 2]
-    return Sector((outline + 0.5) * np.array(scale[::-1], np.float32) - 0.5, rows, columns)
+    echo, clear = _echo(thumbnails, round(CODEC_BLOCK_PX / max(scale)))
+    for body in _bodies(echo if tissue is None else _inside(echo, tissue, scale)):
+        hull = _hull(clear * body)
+        if hull is not None and _is_sector_shaped(hull, body):
+            outline = hull[:, 0, :].astype(np.float32)  # [K, 1, 2] -> [K, 2]
+            return Sector((outline + 0.5) * np.array(scale[::-1], np.float32) - 0.5, rows, columns)
+    return None
 
 
-def _echoes(thumbnails: UInt8Array, motion: FloatArray) -> tuple[UInt8Array, UInt8Array]:
+def lasting_sd(frames: UInt8Array) -> FloatArray:
+    """Measure how much each pixel changes all the time: [T, h, w] to the middle deviation of STRETCHES, [h, w]."""
+    shortest, longest = STRETCH_FRAMES
+    count = min(STRETCHES, len(frames) // shortest)
+    if count < LEAST_STRETCHES:
+        return temporal_sd(frames)
+    length = min(longest, len(frames) // count)
+    starts = np.linspace(0, len(frames) - length, count).astype(int)
+    middle = (count - 1) // 2
+    deviations = np.stack([temporal_sd(frames[start : start + length]) for start in starts])
+    return np.asarray(np.partition(deviations, middle, axis=0)[middle])
+
+
+def _echo(thumbnails: UInt8Array, block_px: int) -> tuple[UInt8Array, UInt8Array]:
     """Mark the pixels that may be echo, and those that are more than a codec's noise: two [h, w] of 0 and 1."""
-    moving = motion > MOVING_SD_GREY
+    motion = lasting_sd(thumbnails)
+    moving = _open(motion > max(MOVING_SD_GREY, NOISE_FACTOR * _noise_grey(motion)), _SPECK_PX)
     if moving.mean() < LEAST_AREA_FRACTION:
         bright = np.asarray(thumbnails.max(axis=0) > STILL_GREY, np.uint8)
         return bright, bright
-    noise_grey = CODEC_NOISE_FRACTION * float(np.percentile(motion, 95))
-    return np.asarray(moving, np.uint8), np.asarray(moving & (motion > noise_grey), np.uint8)
+    nearby = np.ones((2 * block_px + 1, 2 * block_px + 1), np.uint8)
+    strongest = cv2.dilate(cv2.blur(motion, (3, 3)), nearby)
+    return moving, moving * (motion > CODEC_NOISE_FRACTION * strongest)
 
 
-def _reach(outer: NDArray[np.int32], inner: NDArray[np.int32]) -> float:
-    """Measure how far one outline reaches beyond another, both [K, 1, 2], px."""
-    return max(-cv2.pointPolygonTest(inner, (float(x), float(y)), True) for x, y in outer[:, 0])
+def _open(echo: UInt8Array | BoolArray, side_px: int) -> UInt8Array:
+    """Take away what is narrower than a square: specks, lines, letters."""
+    square = np.ones((side_px, side_px), np.uint8)
+    return np.asarray(cv2.morphologyEx(np.asarray(echo, np.uint8), cv2.MORPH_OPEN, square), np.uint8)
 
 
-def _sector_hull(echo: UInt8Array) -> NDArray[np.int32] | None:
-    """Give the convex hull of the largest part of the echo, [K, 1, 2], where it looks like a sector."""
-    body = _largest_part(echo)
-    if body is None or body.mean() < LEAST_AREA_FRACTION:
-        return None
-    contours, _ = cv2.findContours(body, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    hull = np.asarray(cv2.convexHull(max(contours, key=cv2.contourArea)), np.int32)
-    return hull if _is_sector_shaped(hull, body) else None
+def _noise_grey(motion: FloatArray) -> float:
+    """Give the deviation of the quietest corner of the frame: no sector fills all four."""
+    side = max(2, min(motion.shape) // 12)
+    low, high = slice(None, side), slice(-side, None)
+    return min(float(motion[rows, columns].mean()) for rows in (low, high) for columns in (low, high))
 
 
 def _inside(echo: UInt8Array, region: Region, scale: tuple[float, float]) -> UInt8Array:
@@ -134,18 +169,54 @@ def _inside(echo: UInt8Array, region: Region, scale: tuple[float, float]) -> UIn
     return kept
 
 
-def _largest_part(echo: UInt8Array) -> UInt8Array | None:
-    """Give the largest connected part once thin lines (traces, letters) are opened away and gaps closed."""
-    side = max(3, round(min(echo.shape) * 0.03) | 1)
-    opened = cv2.morphologyEx(echo, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+def _bodies(echo: UInt8Array) -> Iterator[UInt8Array]:
+    """Give the largest part of the echo with what lies above and below it, then alone: [h, w] of 0 and 1 each.
+
+    Thin lines (traces, letters) are opened away and gaps closed first.
+    """
+    side = max(_SPECK_PX, round(min(echo.shape) * 0.03) | 1)
     gap = np.ones((2 * side + 1, 2 * side + 1), np.uint8)
-    padded = np.pad(opened, 2 * side)  # closing must not run into the border
+    padded = np.pad(_open(echo, side), 2 * side)  # closing must not run into the border
     closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, gap)[2 * side : -2 * side, 2 * side : -2 * side]
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(closed), connectivity=4)
-    if count < 2:
-        return None
-    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    return np.asarray(labels == largest, np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(closed), connectivity=4)
+    left, width, area = (stats[:, column].copy() for column in (cv2.CC_STAT_LEFT, cv2.CC_STAT_WIDTH, cv2.CC_STAT_AREA))
+    area[0] = 0  # what is not echo
+    largest = int(np.argmax(area))
+    if not area[largest]:
+        return
+    shared = np.minimum(left + width, left[largest] + width[largest]) - np.maximum(left, left[largest])
+    is_kept = (area >= LEAST_PART_FRACTION * area[largest]) & (shared >= width / 2)
+    if is_kept.sum() > 1:
+        yield np.asarray(is_kept[labels], np.uint8)
+    yield np.asarray(labels == largest, np.uint8)
+
+
+def _hull(echo: UInt8Array) -> NDArray[np.int32] | None:
+    """Give the convex hull of the echo without specks and what stands out at its sides, [K, 1, 2]."""
+    solid = _open(echo, _SPECK_PX)
+    for _ in range(2):
+        solid = _cut_left(solid)[:, ::-1]
+    contours, _ = cv2.findContours(np.ascontiguousarray(solid), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(cv2.convexHull(np.concatenate(contours)), np.int32) if contours else None
+
+
+def _cut_left(echo: UInt8Array) -> UInt8Array:
+    """Cut off what stands out beyond the left side, where that is a straight line: the one on which most rows begin."""
+    used = np.flatnonzero(echo.any(axis=1))
+    if len(used) < _SIDE_ENDS:
+        return echo
+    first = echo[used].argmax(axis=1)  # [R]
+    ends = np.linspace(0, len(used) - 1, _SIDE_ENDS).astype(int)
+    upper, lower = (ends[order] for order in np.triu_indices(_SIDE_ENDS, 3))
+    slopes = (first[lower] - first[upper]) / (used[lower] - used[upper])  # [L]
+    starts = first[upper] - slopes * used[upper]
+    is_near = np.abs(starts[:, None] + slopes[:, None] * used - first) <= SIDE_TOLERANCE_PX  # [L, R]
+    best = int(np.argmax(is_near.sum(axis=1)))
+    if is_near[best].mean() < SIDE_SUPPORT_FRACTION or slopes[best] > 0:
+        return echo
+    side = starts[best] + slopes[best] * np.arange(len(echo)) - SIDE_TOLERANCE_PX
+    kept = echo * np.asarray(np.arange(echo.shape[1]) >= side[:, None], np.uint8)
+    return kept if kept.sum() >= (1 - MOST_CUT_FRACTION) * echo.sum() else echo
 
 
 def _is_sector_shaped(hull: NDArray[np.int32], body: UInt8Array) -> bool:
@@ -153,5 +224,8 @@ def _is_sector_shaped(hull: NDArray[np.int32], body: UInt8Array) -> bool:
     cv2.fillPoly(filled, [hull], 1)
     widths = filled.sum(axis=1)
     used = widths[widths > 0]
-    is_solid = body.sum() >= LEAST_SOLIDITY * filled.sum()
-    return bool(is_solid and used[len(used) // 10] <= MOST_TOP_WIDTH_FRACTION * used.max())
+    contours, _ = cv2.findContours(body, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    echo = cv2.drawContours(np.zeros_like(body), contours, -1, 1, cv2.FILLED)
+    is_large = filled.mean() >= LEAST_AREA_FRACTION
+    is_solid = np.count_nonzero(echo & filled) >= LEAST_SOLIDITY * filled.sum()
+    return bool(is_large and is_solid and used[len(used) // 10] <= MOST_TOP_WIDTH_FRACTION * used.max())

@@ -1,66 +1,57 @@
-"""AVI, MP4, GIF and PNG, through PyAV from memory; the container's own claims are checked again while decoding."""
+"""Video and animation through PyAV from memory; the container's own claims are checked again while decoding."""
 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import av
-import cv2
 import numpy as np
 from av.container import InputContainer
-from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from services.cine.budget import ReadLimits, out_of_memory
-from services.cine.cine import Cine, CineFormat, TimingSource, UInt8Array, reduce_frame
+from services.cine.cine import Cine, CineFormat, TimingSource
+from services.cine.containers import elementary_demuxer, is_animated_png, is_whole, picture_size, png_without_remarks
+from services.cine.decoded_frames import DecodedFrames
 from services.cine.errors import CineUnreadableError, CineUnsupportedError, Reason
+from services.cine.video_pixels import FramePainter
 
-DEMUXERS = {CineFormat.AVI: "avi", CineFormat.MP4: "mp4", CineFormat.GIF: "gif", CineFormat.PNG: "png_pipe"}
+DEMUXERS = {
+    CineFormat.AVI: "avi",
+    CineFormat.MP4: "mp4",
+    CineFormat.WEBM: "matroska",
+    CineFormat.GIF: "gif",
+    CineFormat.PNG: "png_pipe",
+    CineFormat.JPEG: "jpeg_pipe",
+}
 """FFmpeg's demuxer for each format: naming it shuts out playlists and protocols that open other files."""
 
-CODECS = frozenset({"mjpeg", "rawvideo", "h264", "hevc", "mpeg4", "gif", "png"})
+_STILLS = ("png_pipe", "jpeg_pipe")
+"""Their demuxers would go on to a second picture behind the first: a thumbnail, or padding."""
 
-KEPT_SIDE_PX = 448
-"""A sequential codec is decoded once; frames whose short side is at least twice this (four times the model's 112 px,
-so nothing the model sees is lost) are kept at half size."""
+_VIDEO_DECODERS = ("mjpeg", "rawvideo", "h264", "hevc", "mpeg4", "prores", "vp8", "vp9", "libdav1d", "ffv1")
+_PICTURE_DECODERS = ("gif", "png", "apng")
+_OLD_DECODERS = ("mpeg1video", "mpeg2video", "msmpeg4", "msmpeg4v2", "msvideo1", "msrle", "cinepak")
+DECODERS = frozenset(_VIDEO_DECODERS + _PICTURE_DECODERS + _OLD_DECODERS)
+"""FFmpeg's decoders that untrusted bytes may reach; the whitelist holds while the stream is probed, too. The old ones
+are what Video for Windows offered to the scanners of its time."""
 
-COLOUR_EVERY = 30
-"""One frame in so many is kept in colour too: a colour box stays for the whole of a stored cine."""
+ELEMENTARY_DECODERS = frozenset({"mpeg2video", "mpeg1video", "h264", "hevc"})
+"""What DICOM encapsulates (PS3.5 sections 8.2.5 to 8.2.8; an MPEG-2 decoder reads MPEG-1 as well)."""
 
-_TAIL_BYTES = 64
-_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
-_LIMITED_TO_FULL = np.clip((np.arange(256) - 16) * (255 / 219) + 0.5, 0, 255).astype(np.uint8)  # ITU-R BT.601 luma
+MOST_LEADING_FRAMES = 16
+"""A stream that was cut out of a longer one begins with pictures whose references are gone, and decoders leave them
+out: at most as many as a decoded picture buffer holds (H.264 A.3.1 item h, HEVC A.4.2)."""
 
+LEAST_DECODED_FRACTION = 0.5
+"""Of the packets, or of the frames that an AVI or DICOM header claims. Some packets show nothing (VP8's alternate
+references) and capture drops a frame by storing an empty one, but not every second."""
 
-@dataclass
-class _DecodedFrames:
-    """Frames of a sequential codec, decoded in one pass: all of them grey, some in colour."""
-
-    rows: int
-    columns: int
-    grey_frames: list[UInt8Array] = field(default_factory=list)
-    colour_frames: list[UInt8Array] = field(default_factory=list)
-    times_s: list[float] = field(default_factory=list)
-
-    @property
-    def reduction(self) -> int:
-        """How much smaller than the source the frames are kept."""
-        return 2 if min(self.rows, self.columns) >= 2 * KEPT_SIDE_PX else 1
-
-    def colour(self, index: int, reduction: int) -> UInt8Array:
-        """Give the colour frame that was kept nearest before `index`."""
-        return self._resized(self.colour_frames[index // COLOUR_EVERY], reduction)
-
-    def grey(self, index: int, reduction: int) -> UInt8Array:
-        """Give a kept grey frame, reduced further where asked."""
-        return self._resized(self.grey_frames[index], reduction)
-
-    def _resized(self, frame: UInt8Array, reduction: int) -> UInt8Array:
-        if reduction >= self.reduction:
-            return reduce_frame(frame, reduction // self.reduction)
-        return np.asarray(cv2.resize(frame, (self.columns, self.rows), interpolation=cv2.INTER_LINEAR), np.uint8)
+_PROBED_SIDES = 2
+"""Times the longest side: a stream up to that large may be probed, so that it is refused as too large rather than as
+damaged, which is what FFmpeg calls anything over its own limit."""
 
 
 def read_video(data: bytes | memoryview, kind: CineFormat, limits: ReadLimits) -> Cine:
@@ -68,7 +59,7 @@ def read_video(data: bytes | memoryview, kind: CineFormat, limits: ReadLimits) -
 
     Args:
         data: the whole file.
-        kind: AVI, MP4, GIF or PNG.
+        kind: one of DEMUXERS.
         limits: checked from the header and again at every frame.
 
     Returns:
@@ -76,41 +67,107 @@ def read_video(data: bytes | memoryview, kind: CineFormat, limits: ReadLimits) -
 
     Raises:
         CineUnreadableError: damaged, or it holds no frame.
-        CineUnsupportedError: another codec than CODECS.
+        CineUnsupportedError: another codec than DECODERS.
         LimitExceededError: over a limit.
     """
-    if not _is_whole(data, kind):
+    if not is_whole(data, kind):
         raise _damaged(f"{kind} bytes that are cut short", kind)
-    try:
-        with av.open(io.BytesIO(data), mode="r", format=DEMUXERS[kind], metadata_errors="ignore") as container:
-            stream = _video_stream(container, kind)
-            limits.check_shape(max(1, stream.frames), stream.height, stream.width)
-            frames = _decode(container, stream, limits)
-    except MemoryError as error:
-        raise out_of_memory() from error
-    except (av.FFmpegError, ValueError, EOFError) as error:
-        raise _damaged(f"damaged {kind} bytes ({type(error).__name__})", kind) from error
-    if frames is None:
-        raise CineUnreadableError(
-            Reason.PIXELS_MISSING,
-            found=f"{kind} bytes without a frame that decodes",
-            expected="at least one frame",
-            advice="Export the cine again.",
-        )
+    limits.check_shape(1, *(picture_size(data, kind) or (0, 0)))
+    demuxer = DEMUXERS[kind]
+    if kind is CineFormat.PNG:
+        data = png_without_remarks(data)
+        demuxer = "apng" if is_animated_png(data) else demuxer
+    frames = _decode_all(data, demuxer, DECODERS, limits, kind)
     times_ms = (np.array(frames.times_s) - frames.times_s[0]) * 1000.0
     return Cine(
         format=kind,
         rows=frames.rows,
         columns=frames.columns,
         frame_times_ms=np.maximum.accumulate(times_ms),
-        timing_source=TimingSource.NONE if kind is CineFormat.PNG else TimingSource.CONTAINER,
+        timing_source=TimingSource.NONE if demuxer in _STILLS else TimingSource.CONTAINER,
         regions=(),
         is_ultrasound=True,
         store=frames,
     )
 
 
-def _damaged(found: str, kind: CineFormat) -> CineUnreadableError:
+def read_elementary(data: bytes, limits: ReadLimits, frame_count: int, rows: int, columns: int) -> DecodedFrames:
+    """Decode the video stream that a DICOM object encapsulates (PS3.5 sections 8.2.5 to 8.2.8).
+
+    Args:
+        data: its fragments, joined: an elementary stream, an MPEG-2 program or transport stream, or an MP4 container.
+        limits: checked at every frame.
+        frame_count: Number of Frames. A stream may hold more: writers count what they captured, not what the encoder
+            made of it. It may lack MOST_LEADING_FRAMES, but not half of all; a shorter one is damaged.
+        rows: Rows, px.
+        columns: Columns, px.
+
+    Returns:
+        The store. **Its `frame_count` is the one that counts**, not the header's; `times_s` are the stream's own and
+        may be of no use; `damaged` are the frames that the decoder flagged.
+
+    Raises:
+        CineUnreadableError: damaged, of another frame size, or with too few frames.
+        CineUnsupportedError: no such stream, or another codec.
+        LimitExceededError: over a limit.
+    """
+    limits.check_shape(frame_count, rows, columns)
+    demuxer = elementary_demuxer(data)
+    if demuxer is None:
+        raise CineUnsupportedError(
+            Reason.CODEC_UNSUPPORTED,
+            found="encapsulated video of no known structure",
+            expected="an MPEG-2, H.264 or HEVC stream, in a transport stream or MP4 container or bare",
+            advice="Export the cine again, as Motion JPEG or H.264.",
+        )
+    if demuxer == "mp4" and not is_whole(data, CineFormat.MP4):
+        raise _damaged("encapsulated MP4 bytes that are cut short", CineFormat.DICOM)
+    frames = _decode_all(data, demuxer, ELEMENTARY_DECODERS, limits, CineFormat.DICOM)
+    if (frames.rows, frames.columns) != (rows, columns):
+        raise _damaged(f"video of {frames.rows} x {frames.columns} px under a header of {rows} x {columns} px", "DICOM")
+    if frames.frame_count < max(frame_count - MOST_LEADING_FRAMES, LEAST_DECODED_FRACTION * frame_count):
+        raise _damaged(f"{frames.frame_count} frames that decode under a header of {frame_count}", CineFormat.DICOM)
+    return frames
+
+
+def _decode_all(
+    data: bytes | memoryview, demuxer: str, decoders: frozenset[str], limits: ReadLimits, kind: CineFormat
+) -> DecodedFrames:
+    options = {
+        "codec_whitelist": ",".join(sorted(decoders)),
+        "format_whitelist": ",".join(av.ContainerFormat(demuxer, "r").name.split(",")),
+        "max_pixels": str((_PROBED_SIDES * limits.max_side_px) ** 2),
+        "protocol_whitelist": "none",  # a data reference of a MOV file may name another file
+    }
+    with _as_our_errors(kind), av.open(io.BytesIO(data), "r", demuxer, options, metadata_errors="ignore") as container:
+        stream = _video_stream(container, decoders, kind)
+        limits.check_shape(max(1, stream.frames), stream.height, stream.width)
+        stream.codec_context.options = {"max_pixels": str(limits.max_side_px**2)}
+        frames, packets = _decode(container, stream, limits, FramePainter(kind in (CineFormat.GIF, CineFormat.PNG)))
+        claimed = _claimed_frames(packets, stream.frames, kind)
+    if not frames.frame_count:
+        raise _without(f"{kind} bytes without a frame that decodes", "at least one frame")
+    if frames.frame_count < LEAST_DECODED_FRACTION * claimed:
+        raise _damaged(f"{frames.frame_count} frames that decode out of {claimed}", kind)
+    return frames
+
+
+def _claimed_frames(packets: int, in_header: int, kind: CineFormat) -> int:
+    """Give how many frames there should be: MP4 may hide some, and in DICOM two packets may be one."""
+    return {CineFormat.AVI: max(packets, in_header), CineFormat.DICOM: 0}.get(kind, packets)
+
+
+@contextmanager
+def _as_our_errors(kind: CineFormat) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError as error:
+        raise out_of_memory() from error
+    except (av.FFmpegError, ValueError, EOFError) as error:
+        raise _damaged(f"damaged {kind} bytes ({type(error).__name__})", kind) from error
+
+
+def _damaged(found: str, kind: str) -> CineUnreadableError:
     return CineUnreadableError(
         Reason.PIXELS_DAMAGED,
         found=found,
@@ -119,36 +176,20 @@ def _damaged(found: str, kind: CineFormat) -> CineUnreadableError:
     )
 
 
-def _is_whole(data: bytes | memoryview, kind: CineFormat) -> bool:
-    """Whether the file reaches as far as it claims: FFmpeg plays what is there of a shorter one and says nothing."""
-    if kind is CineFormat.AVI:
-        return 8 + int.from_bytes(data[4:8], "little") <= len(data)  # the size of the first RIFF chunk
-    if kind is CineFormat.GIF:
-        return bytes(data[-_TAIL_BYTES:]).rstrip(b"\0\r\n ").endswith(b";")  # GIF89a section 27
-    at = 0
-    while kind is CineFormat.MP4 and at + 8 <= len(data):  # ISO/IEC 14496-12 section 4.2: boxes, each with its size
-        size = int.from_bytes(data[at : at + 4])
-        if size == 1:
-            size = int.from_bytes(data[at + 8 : at + 16])
-        at = at + size if size >= 8 else len(data)  # 0: to the end of the file
-    return at <= len(data)
+def _without(found: str, expected: str) -> CineUnreadableError:
+    return CineUnreadableError(Reason.PIXELS_MISSING, found=found, expected=expected, advice="Export the cine again.")
 
 
-def _video_stream(container: InputContainer, kind: CineFormat) -> VideoStream:
-    if not container.streams.video:
-        raise CineUnreadableError(
-            Reason.PIXELS_MISSING,
-            found=f"{kind} bytes without a video stream",
-            expected="one video stream",
-            advice="Export the cine again.",
-        )
-    stream = container.streams.video[0]
-    codec = "of nobody known" if stream.codec_context is None else stream.codec_context.name
-    if codec not in CODECS:
+def _video_stream(container: InputContainer, decoders: frozenset[str], kind: CineFormat) -> VideoStream:
+    stream = container.streams.best("video")  # rather than a cover picture
+    if not isinstance(stream, VideoStream):
+        raise _without(f"{kind} bytes without a video stream", "one video stream")
+    decoder = "of nobody known" if stream.codec_context is None else stream.codec_context.name
+    if decoder not in decoders:
         raise CineUnsupportedError(
             Reason.CODEC_UNSUPPORTED,
-            found=f"{kind} bytes with the codec {codec}",
-            expected="one of " + ", ".join(sorted(CODECS)),
+            found=f"{kind} bytes with the codec {decoder}",
+            expected="one of " + ", ".join(sorted(decoders)),
             advice="Export the cine as Motion JPEG or H.264.",
         )
     stream.thread_type = "NONE"  # the sandbox allows no further process or thread
@@ -156,31 +197,18 @@ def _video_stream(container: InputContainer, kind: CineFormat) -> VideoStream:
     return stream
 
 
-def _decode(container: InputContainer, stream: VideoStream, limits: ReadLimits) -> _DecodedFrames | None:
-    frames = None
-    converter = VideoReformatter()  # keeps its tables from frame to frame
+def _decode(
+    container: InputContainer, stream: VideoStream, limits: ReadLimits, painter: FramePainter
+) -> tuple[DecodedFrames, int]:
+    """Decode all frames, and count the packets that should have given one each."""
+    frames, packets = DecodedFrames(), 0
     rate_hz = float(stream.average_rate or 0) or 1.0
-    for index, frame in enumerate(container.decode(stream)):
-        limits.check_shape(index + 1, frame.height, frame.width)
-        frames = frames or _DecodedFrames(frame.height, frame.width)
-        if (frame.height, frame.width) != (frames.rows, frames.columns):
-            raise ValueError("the frame size changes inside the file")
-        if index % COLOUR_EVERY == 0:
-            frames.colour_frames.append(reduce_frame(_rgb(frame, converter), frames.reduction))
-        frames.grey_frames.append(reduce_frame(_luma(frame), frames.reduction))
-        frames.times_s.append(index / rate_hz if frame.time is None else frame.time)
-    return frames
-
-
-def _luma(frame: VideoFrame) -> UInt8Array:
-    """Give the luma of a frame, full range, [H, W]: the first plane where there is one."""
-    if frame.format.name.startswith(("yuvj", "yuv4", "gray")) and frame.format.components[0].bits == 8:
-        plane = frame.planes[0]
-        luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
-        is_full = frame.format.name.startswith(("yuvj", "gray")) or int(frame.color_range) == _FULL_RANGE
-        return luma.copy() if is_full else np.asarray(_LIMITED_TO_FULL[luma], np.uint8)
-    return np.asarray(frame.to_ndarray(format="gray"), np.uint8)
-
-
-def _rgb(frame: VideoFrame, converter: VideoReformatter) -> UInt8Array:
-    return np.asarray(converter.reformat(frame, format="rgb24").to_ndarray(), np.uint8)
+    for packet in container.demux(stream):
+        packets += bool(packet.size) and not packet.is_discard
+        for image in packet.decode():
+            limits.check_shape(frames.frame_count + 1, image.height, image.width)
+            time_s = frames.frame_count / rate_hz if image.time is None else image.time
+            frames.append(*painter.paint(image, frames.wants_colour), time_s, bool(image.is_corrupt))
+            if container.format.name in _STILLS:
+                return frames, 1
+    return frames, packets

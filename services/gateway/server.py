@@ -17,7 +17,6 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry, start_http_server
 
-from services.cine.budget import ReadLimits
 from services.cine.errors import ConfigError
 from services.gateway.assess import Assessor
 from services.gateway.metrics import GatewayMetrics
@@ -55,7 +54,7 @@ async def serve(settings: GatewaySettings) -> None:
             assessor=Assessor(sandbox, backend, threads, settings.infer_timeout_s),
             admission=_admission(settings, metrics),
             metrics=metrics,
-            limits=ReadLimits(max_bytes=settings.max_request_bytes),
+            limits=settings.read_limits,
             receive_timeout_s=settings.receive_timeout_s,
         )
         await _run(settings, service, registry)

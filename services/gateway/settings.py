@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from services.cine.budget import ReadLimits
 from services.models.onnx_backend import Provider
 from services.runtime.settings import ProcessSettings
 
@@ -34,8 +36,18 @@ class GatewaySettings(ProcessSettings):
     triton_address: str = Field("127.0.0.1:8001", description="host:port of Triton's gRPC endpoint")
     max_running_requests: int = Field(2, ge=1, le=256, description="cines worked on at the same time")
     max_queued_requests: int = Field(16, ge=0, le=4096, description="cines that may wait; more are refused")
-    max_request_bytes: int = Field(256 * 2**20, ge=1, description="largest cine")
+    max_request_bytes: int = Field(ReadLimits.max_bytes, ge=1, description="largest cine, bytes of its file")
     max_held_bytes: int = Field(2**30, ge=1, description="bytes of all cines in the process together")
+    max_frames: int = Field(ReadLimits.max_frames, ge=1, description="most frames a cine may have")
+    max_side_px: int = Field(ReadLimits.max_side_px, ge=1, le=65535, description="rows, and columns, of a frame, px")
+    max_total_pixels: int = Field(ReadLimits.max_total_pixels, ge=1, description="rows times columns times frames")
+    max_depth: int = Field(ReadLimits.max_depth, ge=1, le=256, description="DICOM sequences inside one another")
+    max_elements: int = Field(ReadLimits.max_elements, ge=1, description="DICOM attributes, items and fragments")
+    max_text_bytes: int = Field(ReadLimits.max_text_bytes, ge=1, description="longest header attribute that is read")
+    max_inflated_bytes: int = Field(ReadLimits.max_inflated_bytes, ge=1, description="deflated data once inflated")
+    max_inflation_ratio: int = Field(
+        ReadLimits.max_inflation_ratio, ge=1, description="how often larger, beyond 64 MiB, inflated data may be"
+    )
     receive_timeout_s: float = Field(60.0, gt=0, description="how long one cine may take to arrive")
     infer_timeout_s: float = Field(10.0, gt=0, description="how long the model may take")
     drain_timeout_s: float = Field(20.0, ge=0, description="how long running requests may finish after SIGTERM")
@@ -54,6 +66,12 @@ class GatewaySettings(ProcessSettings):
         if self.tls_client_ca_file is not None and self.tls_certificate_file is None:
             raise ValueError("mutual TLS needs the server's certificate and key file too")
         return self
+
+    @property
+    def read_limits(self) -> ReadLimits:
+        """What a cine may cost: every limit is the setting of its name, but for the bytes of a request."""
+        named = {field.name: getattr(self, field.name) for field in fields(ReadLimits) if field.name != "max_bytes"}
+        return ReadLimits(max_bytes=self.max_request_bytes, **named)
 
     @property
     def onnx_provider(self) -> Provider:

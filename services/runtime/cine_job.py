@@ -5,19 +5,24 @@ Nothing is unpickled: the child has touched untrusted bytes, so its owner checks
 
 from __future__ import annotations
 
+import builtins
+import codecs
+import errno
 import io
 import json
 import math
 import mmap
-import os
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import av
 import cv2
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmwrite
+from pydicom.charset import python_encoding
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit, UltrasoundMultiFrameImageStorage
@@ -32,6 +37,9 @@ from services.cine.validation import Finding, FindingCode, Severity
 
 EXIT_MEMORY = 10
 
+_LOADED_AT_FIRST_USE = ("htj2k_decode", "jpeg2k_decode", "jpeg8_decode", "jpegls_decode", "packbits_decode")
+"""What `services.cine` uses of imagecodecs, each an extension module of its own."""
+
 _HEADER_BYTES = 65_536
 _TEXT_LENGTH = 500
 _ARRAYS = {
@@ -43,10 +51,33 @@ _ARRAYS = {
 _ERRORS = {
     kind.__name__: kind for kind in (errors.CineUnreadableError, errors.CineUnsupportedError, errors.LimitExceededError)
 }
+_BUILT_IN_ERRORS = {
+    name: kind for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
+}
+"""A closed set of names for what a foreign library may raise; all of its own errors are kinds of these."""
+
+Read = Callable[[memoryview, IntakeOptions], Intake]
+"""Takes the bytes of one cine in."""
+
+
+class UnexpectedError(ValueError):
+    """Reading raised what is none of our errors.
+
+    Args:
+        kind: the nearest built-in kind of it.
+    """
+
+    def __init__(self, kind: type[BaseException]) -> None:
+        self.kind = kind.__name__
+        super().__init__(f"reading ended with {self.kind}")
 
 
 def warm_up() -> None:
-    """Take a made-up cine in, as video and as DICOM, so that no child repeats what initialises itself at first use."""
+    """Load all that reading ever loads, for a child opens no file, and rehearse, so that none initialises it anew."""
+    for name in _LOADED_AT_FIRST_USE:
+        getattr(imagecodecs, name)
+    for name in python_encoding.values():
+        codecs.lookup(name)
     for data in (_sample_video(), _sample_dicom()):
         take_in(data, IntakeOptions())
 
@@ -85,9 +116,11 @@ def _sample_dicom() -> bytes:
     return buffer.getvalue()
 
 
-def encode_options(options: IntakeOptions) -> dict[str, Any]:
-    """Put the options into JSON's types."""
+def encode_job(options: IntakeOptions, input_bytes: int, output_bytes: int) -> dict[str, Any]:
+    """Put a job into JSON's types; the sizes of its files with it, for a child may not ask for them."""
     return {
+        "input_bytes": input_bytes,
+        "output_bytes": output_bytes,
         "claimed_format": options.claimed_format,
         "selection": options.selection,
         "max_frames": options.max_frames,
@@ -95,36 +128,57 @@ def encode_options(options: IntakeOptions) -> dict[str, Any]:
     }
 
 
-def _decode_options(options: dict[str, Any]) -> IntakeOptions:
-    claimed = options["claimed_format"]
+def _decode_options(job: dict[str, Any]) -> IntakeOptions:
+    claimed = job["claimed_format"]
     return IntakeOptions(
         claimed_format=None if claimed is None else CineFormat(claimed),
-        selection=Selection(options["selection"]),
-        max_frames=options["max_frames"],
-        limits=ReadLimits(**options["limits"]),
+        selection=Selection(job["selection"]),
+        max_frames=job["max_frames"],
+        limits=ReadLimits(**job["limits"]),
     )
 
 
-def run(options: dict[str, Any], input_fd: int, output_fd: int) -> None:
-    """Take one cine in and write the answer: an Intake, or the typed error that it raised.
+def run(read: Read, job: dict[str, Any], input_fd: int, output_fd: int) -> int:
+    """Take one cine in and write the answer: an Intake, the typed error that it raised, or the kind of any other.
 
     Args:
-        options: as `encode_options` made them.
+        read: what takes it in.
+        job: as `encode_job` made it.
         input_fd: the file's bytes.
         output_fd: shared memory, as large as an answer may be.
+
+    Returns:
+        The exit code of this process.
     """
-    size = os.fstat(input_fd).st_size
-    data = mmap.mmap(input_fd, size, prot=mmap.PROT_READ) if size else b""
-    with mmap.mmap(output_fd, 0) as output:  # before the work: afterwards there may be no memory left
+    with mmap.mmap(output_fd, job["output_bytes"]) as output:  # before the work: afterwards there may be no memory left
         try:
-            header, arrays = _describe(take_in(memoryview(data), _decode_options(options)))
+            size = job["input_bytes"]
+            data = mmap.mmap(input_fd, size, prot=mmap.PROT_READ) if size else b""
+            _write(output, *_describe(read(memoryview(data), _decode_options(job))))
         except errors.InputError as error:
-            kind = type(error).__name__
             parts = {"found": error.found, "expected": error.expected, "advice": error.advice}
-            header, arrays = {"error": kind, "reason": error.reason, **parts}, []
-        output.write(json.dumps(header).encode().ljust(_HEADER_BYTES))
-        for array in arrays:
-            output.write(array.data.cast("B") if array.size else b"")
+            _write(output, {"error": type(error).__name__, "reason": error.reason, **parts})
+        except BaseException as error:  # whatever a decoder raises ends here
+            if _is_out_of_memory(error):
+                return EXIT_MEMORY
+            kinds = (kind.__name__ for kind in type(error).__mro__ if kind.__name__ in _BUILT_IN_ERRORS)
+            _write(output, {"unexpected": next(kinds)})
+    return 0
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, cv2.error):
+        return bool(error.code == cv2.Error.StsNoMem)
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+
+
+def _write(output: mmap.mmap, header: dict[str, Any], arrays: Sequence[NDArray[Any]] = ()) -> None:
+    """Write the header last: an answer that has one is whole."""
+    output.seek(_HEADER_BYTES)
+    for array in arrays:
+        output.write(array.data.cast("B") if array.size else b"")
+    output.seek(0)
+    output.write(json.dumps(header).encode().ljust(_HEADER_BYTES))
 
 
 def _describe(intake: Intake) -> tuple[dict[str, Any], list[NDArray[Any]]]:
@@ -149,6 +203,7 @@ def decode_answer(output: memoryview) -> Intake:
 
     Raises:
         InputError: what the child raised.
+        UnexpectedError: the child raised something else.
         ValueError: the answer is malformed.
     """
     try:
@@ -170,6 +225,8 @@ def decode_answer(output: memoryview) -> Intake:
 
 def _decode(output: memoryview) -> Intake:
     header = json.loads(bytes(output[:_HEADER_BYTES]))
+    if "unexpected" in header:
+        raise UnexpectedError(_BUILT_IN_ERRORS[header["unexpected"]])
     if "error" in header:
         parts = {key: str(header[key])[:_TEXT_LENGTH] for key in ("found", "expected", "advice")}
         raise _ERRORS[header["error"]](errors.Reason(header["reason"]), **parts)

@@ -85,7 +85,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
                 _log.exception("unexpected_error", method=handler_call_details.method)
                 status = status_pb2.Status(code=grpc.StatusCode.INTERNAL.value[0], message="internal error")
                 traceback.clear_frames(error.__traceback__)
-            await _drain(requests)
+            await _drain(context)
             return await _abort(context, status)
 
         return grpc.stream_unary_rpc_method_handler(
@@ -93,15 +93,17 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         )
 
 
-async def _drain(requests: AsyncIterator[Any]) -> None:
-    """Let the caller finish sending, for a moment.
+async def _drain(context: Any) -> None:
+    """Let the caller finish sending, for a moment; more of its messages may be malformed.
 
     A client on grpc.aio takes a status that comes while it writes for an internal error (grpc/grpc issue 36066).
     """
-    with suppress(TimeoutError, errors.RequestInvalidError):
+    with suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_S):
-            async for _ in requests:
-                pass
+            while True:
+                with suppress(errors.RequestInvalidError):
+                    if await context.read() is grpc.aio.EOF:
+                        return
 
 
 def _typed(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:

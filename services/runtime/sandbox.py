@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import Any
 
 import structlog
 
@@ -33,9 +32,15 @@ _MIB = 2**20
 
 _log = structlog.get_logger()
 
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",  # threads do not survive a fork
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # large pages: a child's fresh memory costs a third of the faults
+}
+
 OUTCOMES = ("answered", "refused", "memory", "time", "crashed", "lost")
 """How the process of a cine can end: with an answer, a typed refusal, stopped by what it did, or without a word."""
 
+_WORD_BYTES = 64
 _GRACE_S = 5.0
 """Beyond its wall time, before a cine whose warm parent says nothing is given up."""
 
@@ -47,7 +52,7 @@ class SandboxLimits:
     Attributes:
         memory_mib: address space, MiB; decoders ask for far more than they touch.
         cpu_s: processor time, s.
-        wall_s: time from the fork to the answer, s.
+        wall_s: time from the job to the answer, s.
         output_mib: what it may write, MiB.
     """
 
@@ -58,15 +63,22 @@ class SandboxLimits:
 
 
 class Sandbox:
-    """A warm parent that forks one limited process a cine. Safe to call from several threads at once.
+    """A warm parent that forks one confined process a cine. Safe to call from several threads at once.
 
     Args:
         limits: of each child.
         on_exit: told how each child ended: one of OUTCOMES.
+        warm_parent: the module that runs as the warm parent.
     """
 
-    def __init__(self, limits: SandboxLimits | None = None, on_exit: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        limits: SandboxLimits | None = None,
+        on_exit: Callable[[str], None] | None = None,
+        warm_parent: str = "services.runtime.warm_parent",
+    ) -> None:
         self._limits = limits or SandboxLimits()
+        self._warm_parent = warm_parent
         self._on_exit = on_exit or (lambda outcome: None)
         self._lock = threading.Lock()
         self._start()
@@ -84,7 +96,7 @@ class Sandbox:
         return self._process.poll() is None
 
     def close(self) -> None:
-        """End the warm parent; children that are still reading are ended by their own limits."""
+        """End the warm parent, and by that its children."""
         self._control.close()
         self._process.wait(timeout=10)
 
@@ -92,10 +104,9 @@ class Sandbox:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             fd = theirs.fileno()
-            command = [sys.executable, "-m", "services.runtime.warm_parent", str(fd)]
-            alone = dict(os.environ) | {"OPENBLAS_NUM_THREADS": "1"}  # threads do not survive a fork
+            command = [sys.executable, "-m", self._warm_parent, str(fd), json.dumps(asdict(self._limits))]
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                command, pass_fds=[fd], stdin=subprocess.DEVNULL, env=alone
+                command, pass_fds=[fd], stdin=subprocess.DEVNULL, env=dict(os.environ) | _ENVIRONMENT
             )
 
     def _replace(self, broken: subprocess.Popen[bytes]) -> None:
@@ -134,26 +145,28 @@ class Sandbox:
         self._on_exit("answered")
         return intake
 
-    def _run(self, data: bytes | memoryview, options: IntakeOptions, output_fd: int) -> dict[str, Any]:
+    def _run(self, data: bytes | memoryview, options: IntakeOptions, output_fd: int) -> bytes:
         """Hand one job to the warm parent and wait for its word on how the child ended."""
-        job = {"limits": asdict(self._limits), "options": cine_job.encode_options(options)}
+        job = cine_job.encode_job(options, len(data), self._limits.output_mib * _MIB)
         input_fd = os.memfd_create("echoplane-input", os.MFD_CLOEXEC)
         reply_read, reply_write = os.pipe2(os.O_CLOEXEC)
-        with os.fdopen(reply_read, "rb") as reply:
+        try:
             try:
                 _write_all(input_fd, data)
                 process = self._send(json.dumps(job).encode(), [input_fd, output_fd, reply_write])
             finally:
                 os.close(input_fd)
                 os.close(reply_write)
-            ready, _, _ = select.select([reply], [], [], self._limits.wall_s + _GRACE_S)
-            line = reply.readline() if ready else b""
-        if not line:
+            ready, _, _ = select.select([reply_read], [], [], self._limits.wall_s + _GRACE_S)
+            word = os.read(reply_read, _WORD_BYTES) if ready else b""
+        finally:
+            os.close(reply_read)
+        if not word:
             _log.warning("warm_parent_lost", exit_code=process.poll())
             self._on_exit("lost")
             self._replace(process)
             raise ReaderUnavailableError
-        return dict(json.loads(line))
+        return word
 
     def _send(self, job: bytes, fds: list[int]) -> subprocess.Popen[bytes]:
         with self._lock:
@@ -166,29 +179,38 @@ class Sandbox:
         self._replace(process)
         raise ReaderUnavailableError from failure
 
-    def _judge(self, ended: dict[str, Any], output_fd: int) -> Intake:
-        code = ended["exit"]
-        if ended["late"] or code == -signal.SIGXCPU:
-            raise LimitExceededError(
-                Reason.LIMIT_TIME,
-                found="a cine that takes too long to read",
-                expected=f"at most {self._limits.cpu_s} s of computing and {self._limits.wall_s} s in all",
-                advice="Send a shorter or smaller cine.",
-            )
-        if code in (cine_job.EXIT_MEMORY, -signal.SIGKILL):  # nobody but the kernel's out-of-memory killer sends it
-            raise LimitExceededError(
-                Reason.LIMIT_MEMORY,
-                found=f"a cine that needs more than {self._limits.memory_mib} MiB to read",
-                expected="one that fits",
-                advice="Send a shorter or smaller cine.",
-            )
-        if code != 0:
-            raise _crashed()
+    def _judge(self, word: bytes, output_fd: int) -> Intake:
+        """Give the answer or the error for how the child ended; the word may be the child's own and is not believed."""
         try:
+            code, is_late = map(int, word.partition(b"\n")[0].split())
+            if is_late or code == -signal.SIGXCPU:
+                raise self._too_slow()
+            if code in (cine_job.EXIT_MEMORY, -signal.SIGKILL):  # nobody but the kernel's out-of-memory killer sends it
+                raise self._too_large()
+            if code != 0:
+                raise _crashed(signal.Signals(-code).name if code < 0 else f"exit code {code}")
             with mmap.mmap(output_fd, 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as output:
                 return cine_job.decode_answer(output)
+        except cine_job.UnexpectedError as error:
+            raise _crashed(error.kind) from error
         except ValueError as error:
-            raise _crashed() from error
+            raise _crashed("malformed answer") from error
+
+    def _too_slow(self) -> LimitExceededError:
+        return LimitExceededError(
+            Reason.LIMIT_TIME,
+            found="a cine that takes too long to read",
+            expected=f"at most {self._limits.cpu_s} s of computing and {self._limits.wall_s} s in all",
+            advice="Send a shorter or smaller cine.",
+        )
+
+    def _too_large(self) -> LimitExceededError:
+        return LimitExceededError(
+            Reason.LIMIT_MEMORY,
+            found=f"a cine that needs more than {self._limits.memory_mib} MiB to read",
+            expected="one that fits",
+            advice="Send a shorter or smaller cine.",
+        )
 
 
 _OUTCOMES = {Reason.LIMIT_MEMORY: "memory", Reason.LIMIT_TIME: "time", Reason.DECODER_CRASHED: "crashed"}
@@ -208,7 +230,8 @@ def _write_all(fd: int, data: bytes | memoryview) -> None:
         view = view[os.write(fd, view) :]
 
 
-def _crashed() -> CineUnreadableError:
+def _crashed(how: str) -> CineUnreadableError:
+    _log.warning("reading_crashed", how=how)
     return CineUnreadableError(
         Reason.DECODER_CRASHED,
         found="a cine that the decoder cannot digest",

@@ -1,10 +1,11 @@
-"""The sandbox's warm parent: it has the decoders loaded, and forks one limited child for every cine.
+"""The sandbox's warm parent: it has the decoders loaded, and forks one confined child for every cine.
 
-Run by `services.runtime.sandbox` only, as `python -m services.runtime.warm_parent SOCKET_FD`. It is a process of its
-own because a process that serves gRPC has threads, and a fork of a process with threads can deadlock.
+Run by `services.runtime.sandbox` only, as `python -m services.runtime.warm_parent SOCKET_FD LIMITS`. It is a process of
+its own because a process that serves gRPC has threads, and a fork of a process with threads can deadlock.
 
-A job is one message on the socket: JSON limits and options, with three file descriptors: input, output, reply. The
-child writes its answer to `output` and exits; the warm parent then writes one JSON line to `reply`: how it ended.
+A job is one message on the socket: JSON options, with three file descriptors: input, output, reply. A child that was
+forked ahead of it takes it, writes its answer to `output`, says so on `reply` and exits. When it has ended the warm
+parent says on `reply` how; whoever comes first is heard. Their word is a line: exit code, and 1 where it was late.
 """
 
 from __future__ import annotations
@@ -12,134 +13,166 @@ from __future__ import annotations
 import gc
 import json
 import os
-import resource
 import selectors
 import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import NoReturn
 
 import cv2
+import structlog
 
-from services.runtime import cine_job
+from services.cine.intake import take_in
+from services.runtime import cine_job, confinement, hot_pages
+from services.runtime.logs import configure_logs
 
 _MESSAGE_BYTES = 65_536
-_MIB = 2**20
+_ADVICE = "Use Linux 5.13 or newer with Landlock, and a container runtime that lets Landlock and seccomp through."
 
 
 @dataclass(frozen=True)
-class _Child:
+class _Spare:
+    """A child that waits for its cine."""
+
+    pid: int
+    channel: socket.socket
+
+
+@dataclass(frozen=True)
+class _Job:
     reply_fd: int
     deadline_s: float
 
 
-def main() -> None:
-    """Serve jobs until the other end of the socket closes."""
-    control = socket.socket(fileno=int(sys.argv[1]))
+def main(read: cine_job.Read = take_in) -> None:
+    """Serve jobs until the other end of the socket closes.
+
+    Args:
+        read: what a child does with its cine.
+    """
+    control, limits = socket.socket(fileno=int(sys.argv[1])), json.loads(sys.argv[2])
     cv2.setNumThreads(0)  # a pool of threads would not survive the fork
     cine_job.warm_up()
+    configure_logs("warning")
     gc.collect()
     gc.freeze()  # children then leave the shared pages alone,
     gc.disable()  # and live too briefly to need a collection
-    _serve(control)
+    parent = _WarmParent(control, limits, read, hot_pages.changed_by(cine_job.warm_up))
+    if missing := confinement.give_up_the_world():
+        structlog.get_logger().warning("confinement_incomplete", missing=missing, advice=_ADVICE)
+    parent.serve()
 
 
-def _serve(control: socket.socket) -> None:
-    children: dict[int, _Child] = {}
-    awake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    signal.set_wakeup_fd(wake)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the owner ends us by closing
-    with selectors.DefaultSelector() as selector:
-        selector.register(control, selectors.EVENT_READ)
-        selector.register(awake, selectors.EVENT_READ)
-        while True:
-            ready = {key.fileobj for key, _ in selector.select(_next_deadline(children))}
-            if awake in ready:
-                os.read(awake, 512)
-            _reap(children)
-            _end_late(children)
-            if control in ready and not _take_job(control, children):
+class _WarmParent:
+    """One spare child, forked while nobody waits for it, and those that have their cine.
+
+    Args:
+        control: brings the jobs.
+        limits: of every child; the fields of `services.runtime.sandbox.SandboxLimits`.
+        read: what a child does with its cine.
+        hot: the memory that it will change.
+    """
+
+    def __init__(
+        self, control: socket.socket, limits: dict[str, int], read: cine_job.Read, hot: hot_pages.Runs
+    ) -> None:
+        self._control, self._limits, self._read, self._hot = control, limits, read, hot
+        self._spare: _Spare | None = None
+        self._jobs: dict[int, _Job] = {}
+        self._quiet = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        self._awake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(wake)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the owner ends us by closing
+
+    def serve(self) -> None:
+        """Hand jobs to children and tell how they ended, until the owner closes its end."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._control, selectors.EVENT_READ)
+            selector.register(self._awake, selectors.EVENT_READ)
+            self._spare = self._fork()
+            while True:
+                ready = {key.fileobj for key, _ in selector.select(self._next_deadline())}
+                if self._awake in ready:
+                    os.read(self._awake, 512)
+                self._reap()
+                self._end_late()
+                if self._control in ready and not self._hand_over():
+                    return
+
+    def _next_deadline(self) -> float | None:
+        if not self._jobs:
+            return None
+        return max(0.0, min(job.deadline_s for job in self._jobs.values()) - time.monotonic())
+
+    def _end_late(self) -> None:
+        now = time.monotonic()
+        for pid, job in self._jobs.items():
+            if job.deadline_s <= now:
+                os.kill(pid, signal.SIGKILL)  # reaped at the SIGCHLD that follows; still ours until then
+
+    def _reap(self) -> None:
+        while self._jobs or self._spare:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
                 return
+            job = self._jobs.pop(pid, None)
+            if job is None:
+                self._spare = None  # it ended before it had a cine; the next job gets a new one
+                continue
+            is_late = time.monotonic() >= job.deadline_s
+            with os.fdopen(job.reply_fd, "wb", buffering=0) as reply, suppress(BrokenPipeError):
+                reply.write(b"%d %d\n" % (os.waitstatus_to_exitcode(status), is_late))
 
+    def _hand_over(self) -> bool:
+        message, fds, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 3)
+        if not message:
+            return False
+        input_fd, output_fd, reply_fd = fds
+        spare = self._spare or self._fork()
+        self._jobs[spare.pid] = _Job(reply_fd, time.monotonic() + self._limits["wall_s"])
+        with spare.channel, suppress(OSError):  # one that is dead by now is told of when it is reaped
+            socket.send_fds(spare.channel, [message], fds)
+        os.close(input_fd)
+        os.close(output_fd)
+        self._spare = self._fork()
+        return True
 
-def _next_deadline(children: dict[int, _Child]) -> float | None:
-    if not children:
-        return None
-    return max(0.0, min(child.deadline_s for child in children.values()) - time.monotonic())
-
-
-def _end_late(children: dict[int, _Child]) -> None:
-    now = time.monotonic()
-    for pid, child in children.items():
-        if child.deadline_s <= now:
-            os.kill(pid, signal.SIGKILL)  # reaped at the SIGCHLD that follows; still ours until then
-
-
-def _reap(children: dict[int, _Child]) -> None:
-    while children:
-        pid, status = os.waitpid(-1, os.WNOHANG)
+    def _fork(self) -> _Spare:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        parent = os.getpid()
+        pid = os.fork()
         if pid == 0:
-            return
-        child = children.pop(pid)
-        ended = {"exit": os.waitstatus_to_exitcode(status), "late": time.monotonic() >= child.deadline_s}
-        os.write(child.reply_fd, json.dumps(ended).encode() + b"\n")
-        os.close(child.reply_fd)
+            self._live(theirs, parent)
+        theirs.close()
+        return _Spare(pid, ours)
 
+    def _live(self, channel: socket.socket, parent: int) -> NoReturn:
+        """Wait for one cine, read it and leave, without running anything that the parent registered for its own end."""
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self._close_others(channel.fileno())
+            confinement.give_up_the_rest(self._limits["memory_mib"], self._limits["cpu_s"], parent)
+            hot_pages.copy_ahead(self._hot)
+            message, fds, _, _ = socket.recv_fds(channel, _MESSAGE_BYTES, 3)
+            if message:
+                input_fd, output_fd, reply_fd = fds
+                code = cine_job.run(self._read, json.loads(message), input_fd, output_fd)
+                os.write(reply_fd, b"%d 0\n" % code)  # to end takes a while that nobody needs to wait for
+        finally:
+            os._exit(code)
 
-def _take_job(control: socket.socket, children: dict[int, _Child]) -> bool:
-    message, fds, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, 3)
-    if not message:
-        return False
-    job = json.loads(message)
-    input_fd, output_fd, reply_fd = fds
-    pid = os.fork()
-    if pid == 0:
-        _run_child(job, input_fd, output_fd)
-    os.close(input_fd)
-    os.close(output_fd)
-    children[pid] = _Child(reply_fd, time.monotonic() + job["limits"]["wall_s"])
-    return True
-
-
-def _run_child(job: dict[str, Any], input_fd: int, output_fd: int) -> None:
-    """Do the job and leave, without running anything that the parent registered for its own end."""
-    code = 1
-    try:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        _close_others({input_fd, output_fd})
-        confine(job["limits"])
-        cine_job.run(job["options"], input_fd, output_fd)
-        code = 0
-    except MemoryError:
-        code = cine_job.EXIT_MEMORY
-    finally:
-        os._exit(code)
-
-
-def _close_others(kept: set[int]) -> None:
-    """Close every descriptor but the job's own: no socket, pipe or memory of another cine stays within reach."""
-    quiet = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(quiet, standard)
-    low = 3
-    for fd in sorted(kept):
-        os.closerange(low, fd)
-        low = fd + 1
-    os.closerange(low, 65_536)
-
-
-def confine(limits: dict[str, int]) -> None:
-    """Limit this process for good; its answer goes to shared memory, so that it needs to write no file at all."""
-    resource.setrlimit(resource.RLIMIT_AS, (limits["memory_mib"] * _MIB,) * 2)
-    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_s"], limits["cpu_s"] + 1))  # SIGXCPU first, then SIGKILL
-    signal.setitimer(signal.ITIMER_REAL, limits["wall_s"] + 1)  # should the warm parent not be there to end it
-    for nothing in (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE, resource.RLIMIT_NPROC):
-        resource.setrlimit(nothing, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    def _close_others(self, channel_fd: int) -> None:
+        """Close every descriptor but the channel: no socket, pipe or memory of another cine stays within reach."""
+        for standard in (0, 1, 2):
+            os.dup2(self._quiet, standard)
+        os.closerange(3, channel_fd)
+        os.closerange(channel_fd + 1, 65_536)
 
 
 if __name__ == "__main__":

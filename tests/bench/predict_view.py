@@ -38,9 +38,11 @@ from services.models.spec import VIEW_CLASSIFIER
 from services.runtime.sandbox import Sandbox
 from tests.bench.cines import FRAMES, screen_dicom, small_avi
 from tests.bench.processor_time import tree_cpu_s
+from tests.bench.sandbox_cost import SandboxCost, sandbox_cost
 
 ROUNDS, CALLS = 7, 10
 REPOSITORY = Path("model_repository")
+SANDBOX_GOAL_MS = 10.0
 OUT = Path("out/bench/predict_view.json")
 SMALL, SCREEN = "112x112 AVI", "800x600 JPEG DICOM"
 
@@ -90,9 +92,14 @@ def main() -> int:
     loopback_ms, in_process_ms = (
         1000.0 * median(way) for way in (costs[SCREEN].loopback_s, costs[SCREEN].in_process_s)
     )
+    with Sandbox() as sandbox:
+        sandboxed = {cine: sandbox_cost(sandbox, data) for cine, data in {SMALL: avi, SCREEN: dicom}.items()}
     _print(ratios, account, loopback_ms, in_process_ms)
+    _print_sandbox(sandboxed)
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({"ratios": [asdict(ratio) for ratio in ratios], "account_cpu_ms": account}, indent=2))
+    kept: dict[str, object] = {"ratios": list(map(asdict, ratios)), "account_cpu_ms": account}
+    kept["sandbox"] = {cine: asdict(cost) for cine, cost in sandboxed.items()}
+    OUT.write_text(json.dumps(kept, indent=2))
     return 0 if all(ratio.is_met for ratio in ratios) else 1
 
 
@@ -181,6 +188,16 @@ def _print(ratios: list[Ratio], account: dict[str, float], loopback_ms: float, i
     parts.add_row("gRPC, client and server", f"{loopback_ms - in_process_ms:.1f}")
     parts.add_row("[bold]over loopback[/bold]", f"[bold]{loopback_ms:.1f}[/bold]")
     console.print(parts)
+
+
+def _print_sandbox(costs: dict[str, SandboxCost]) -> None:
+    """Print wall time, which a busy machine stretches: it is told, and decides nothing."""
+    table = Table("sandbox / in process, added", "median ms", "better quarter", "CPU ms", "goal", "")
+    for cine, cost in costs.items():
+        mark = "[green]met[/green]" if cost.wall_ms < SANDBOX_GOAL_MS else "[red]MISSED[/red]"
+        goal = f"median < {SANDBOX_GOAL_MS:.0f} ms"
+        table.add_row(cine, f"{cost.wall_ms:.1f}", f"{cost.low_ms:.1f}", f"{cost.cpu_ms:.1f}", goal, mark)
+    Console().print(table)
 
 
 def _ratio(

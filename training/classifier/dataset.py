@@ -20,7 +20,7 @@ import numpy as np
 
 from services.cine.cine import BoolArray, Cine, CineFormat, IntArray, TimesArray, TimingSource, UInt8Array, reduce_frame
 from services.cine.preprocessing import preprocess_cine, preprocessing_fingerprint, to_frames
-from services.cine.sector import Sector, find_sector, temporal_sd
+from services.cine.sector import Sector, find_sector
 from services.cine.views import TARGET_VIEWS
 from training.classifier.config import ClassifierConfig
 from training.classifier.splits import CineOrder, Split, order_cines
@@ -93,7 +93,7 @@ def prepare(cine: SimulatedCine) -> tuple[UInt8Array, bool]:
     )
     every = np.arange(held.frame_count)
     thumbnails = held.thumbnails()
-    sector = find_sector(thumbnails, temporal_sd(thumbnails), rows, columns)
+    sector = find_sector(thumbnails, rows, columns)
     used = sector if sector is not None else _true_sector(cine.truth.sector_mask)
     return to_frames(preprocess_cine(held, used, every)), sector is not None
 

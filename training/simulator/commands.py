@@ -15,6 +15,7 @@ from rich.progress import track
 from training.simulator.cine import SimulatedCine, simulate_cine
 from training.simulator.planes import VIEWS
 from training.simulator.styles import STYLES
+from training.simulator.variants import VARIANTS
 from training.simulator.writers import write_avi, write_dicom, write_mp4, write_npz
 
 SUFFIXES = {"npz": ".npz", "avi": ".avi", "mp4": ".mp4", "dicom": ".dcm"}
@@ -24,6 +25,8 @@ MANIFEST_COLUMNS = (
     "subject",
     "view",
     "style",
+    "variant",
+    "kind",
     "variety",
     "lvef_fraction",
     "heart_rate_bpm",
@@ -31,6 +34,29 @@ MANIFEST_COLUMNS = (
     "es_frame",
     "frames",
 )
+
+
+@dataclass(frozen=True)
+class SetOrder:
+    """A set of cines to make.
+
+    Attributes:
+        subjects: how many hearts, each in every view; numbered from `seed`.
+        out: folder, made when missing.
+        format: npz, avi, mp4 or dicom.
+        size_px: side of square pictures, None for the styles' own canvases.
+        with_truth: store per-frame truth and the sector mask as well (npz only).
+        seed: number of the first subject.
+        variant: what every cine is, one of `VARIANTS`.
+    """
+
+    subjects: int
+    out: Path
+    format: str = "npz"
+    size_px: int | None = None
+    with_truth: bool = False
+    seed: int = 0
+    variant: str = "b_mode"
 
 
 @dataclass(frozen=True)
@@ -44,6 +70,7 @@ class Job:
     format: str
     size_px: int | None
     with_truth: bool
+    variant: str = "b_mode"
 
     @property
     def path(self) -> Path:
@@ -51,40 +78,34 @@ class Job:
         return self.out / f"{self.subject:06d}_{self.view}{SUFFIXES[self.format]}"
 
 
-def simulate_set(
-    subjects: int,
-    out: Path,
-    format: str,  # noqa: A002 - the name the command line uses
-    size_px: int | None,
-    workers: int,
-    with_truth: bool,
-    seed: int = 0,
-) -> list[Path]:
-    """Simulate every view of a number of subjects and write them with a `manifest.csv`.
-
-    Args:
-        subjects: how many hearts; numbered from `seed`.
-        out: folder, made when missing.
-        format: npz, avi, mp4 or dicom.
-        size_px: side of square pictures, None for the styles' own canvases.
-        workers: processes.
-        with_truth: store per-frame truth and the sector mask as well (npz only).
-        seed: number of the first subject.
+def simulate_set(order: SetOrder, workers: int) -> list[Path]:
+    """Simulate every view of a number of subjects in `workers` processes and write them with a `manifest.csv`.
 
     Returns:
         The files, in the order of the manifest.
 
     Raises:
-        ValueError: unknown format.
+        ValueError: unknown format or variant.
     """
-    if format not in SUFFIXES:
-        raise ValueError(f"unknown format {format!r}, expected one of {', '.join(SUFFIXES)}")
+    if order.format not in SUFFIXES:
+        raise ValueError(f"unknown format {order.format!r}, expected one of {', '.join(SUFFIXES)}")
+    if order.variant not in VARIANTS:
+        raise ValueError(f"unknown variant {order.variant!r}, expected one of {', '.join(VARIANTS)}")
     jobs = [
-        Job(subject, view, pick_style(subject, view), out, format, size_px, with_truth)
-        for subject in range(seed, seed + subjects)
+        Job(
+            subject=subject,
+            view=view,
+            style=pick_style(subject, view),
+            out=order.out,
+            format=order.format,
+            size_px=order.size_px,
+            with_truth=order.with_truth,
+            variant=order.variant,
+        )
+        for subject in range(order.seed, order.seed + order.subjects)
         for view in VIEWS
     ]
-    return write_set(jobs, out, workers)
+    return write_set(jobs, order.out, workers)
 
 
 def write_set(jobs: Sequence[Job], out: Path, workers: int) -> list[Path]:
@@ -116,7 +137,7 @@ def _run(jobs: Sequence[Job], workers: int) -> Iterator[dict[str, str | int | fl
 def _simulate_one(job: Job) -> dict[str, str | int | float]:
     """Make and write one cine; returns its manifest row."""
     cv2.setNumThreads(1)
-    cine = simulate_cine(job.subject, job.view, job.style, size_px=job.size_px)
+    cine = simulate_cine(job.subject, job.view, job.style, variant=job.variant, size_px=job.size_px)
     if job.format == "npz":
         write_npz(cine, job.path, job.with_truth)
     else:
@@ -127,6 +148,8 @@ def _simulate_one(job: Job) -> dict[str, str | int | float]:
         "subject": job.subject,
         "view": truth.view,
         "style": truth.style,
+        "variant": truth.variant,
+        "kind": truth.kind,
         "variety": truth.variety,
         "lvef_fraction": round(truth.lvef_fraction, 4),
         "heart_rate_bpm": round(truth.heart_rate_bpm, 1),

@@ -10,10 +10,13 @@ from training.simulator.arrays import ByteArray
 from training.simulator.cine import simulate_cine
 from training.simulator.planes import VIEWS
 from training.simulator.styles import STYLES
+from training.simulator.variants import KINDS, VARIANTS
 
 TILE_PX = 224
 PROBE_TIMES_MS = np.arange(0, 1200, 60.0)
 QUIZ_TILES, QUIZ_COLUMNS = 40, 8
+SCREEN_TILE_PX, LABEL_PX, LABEL_PAPER = 240, 18, (70, 20, 20)
+VARIANT_TIMES_MS = np.array([0.0, 33.0, 1400.0])  # a strip has filled up by then
 
 
 def tile(seed: int, view: str, style: str, size_px: int = TILE_PX) -> tuple[ByteArray, ByteArray]:
@@ -59,13 +62,44 @@ def quiz_sheet(
     return np.vstack(rows).astype(np.uint8), answers
 
 
+def kind_sheet(
+    variant: str, seed: int = 0, styles: tuple[str, ...] = STYLES, height_px: int = SCREEN_TILE_PX
+) -> ByteArray:
+    """One row a kind of a variant, one column a style, each on its own canvas; views change along; BGR."""
+    rows = []
+    for row, kind in enumerate(KINDS[variant]):
+        tiles = []
+        for column, style in enumerate(styles):
+            view = VIEWS[(seed + row + column) % len(VIEWS)]
+            cine = simulate_cine(
+                seed + column, view, style, variant=variant, kind=kind, frame_times_ms=VARIANT_TIMES_MS
+            )
+            tiles.append(_screen_tile(cine.frames[-1], f"{variant} {kind}, {style} {view}", height_px))
+        rows.append(np.hstack(tiles))
+    return np.vstack(rows).astype(np.uint8)
+
+
+def _screen_tile(frame: ByteArray, label: str, height_px: int) -> ByteArray:
+    """A whole frame in a tile [height + label, 4/3 height, 3] BGR with its label under it."""
+    width_px = height_px * 4 // 3
+    scale = min(width_px / frame.shape[1], height_px / frame.shape[0])
+    picture = cv2.resize(_to_bgr(frame), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    tile = np.full((height_px + LABEL_PX, width_px, 3), LABEL_PAPER, dtype=np.uint8)
+    tile[: picture.shape[0], : picture.shape[1]] = picture
+    cv2.putText(tile, label, (4, height_px + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (0, 255, 255), 1, cv2.LINE_AA)
+    return tile
+
+
 def write_sheets(out: Path, subjects: int = 5, seed: int = 0) -> list[Path]:
-    """Write `<style>.png` for every style, `beats.png`, `quiz.png` and `quiz_answers.json`."""
+    """Write `<style>.png` for every style, `variant_<variant>.png`, `beats.png`, `quiz.png`, `quiz_answers.json`."""
     out.mkdir(parents=True, exist_ok=True)
     paths = []
     for style in STYLES:
         paths.append(out / f"{style}.png")
         cv2.imwrite(str(paths[-1]), style_sheet(style, range(seed, seed + subjects)))
+    for variant in VARIANTS:
+        paths.append(out / f"variant_{variant}.png")
+        cv2.imwrite(str(paths[-1]), kind_sheet(variant, seed))
     paths.append(out / "beats.png")
     cv2.imwrite(str(paths[-1]), np.vstack([phase_strip(seed, view, STYLES[0]) for view in VIEWS]))
     quiz, answers = quiz_sheet(seed + 1)

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from training.simulator.arrays import ByteArray
+from training.simulator.arrays import BoolArray, ByteArray, TimeArray
 from training.simulator.motion import Rhythm
 from training.simulator.screen import Screen
 from training.simulator.styles import StyleDraw
@@ -57,7 +57,7 @@ def draw_static(screen: Screen, style: StyleDraw, rhythm: Rhythm, seed: tuple[in
         y = int(screen.probe_y_px + screen.px_per_mm * screen.depth_mm * rng.uniform(0.4, 0.8))
         cv2.drawMarker(picture, (x, y), ink, cv2.MARKER_TRIANGLE_UP, max(screen.height_px // 50, 3), 1)
     if "ecg" in style.overlays:
-        _draw_ecg(picture, rhythm)
+        draw_ecg(picture, rhythm)
     picture[screen.sector_mask] = 0
     return picture if style.channels == 3 else picture.max(axis=2, keepdims=True)
 
@@ -66,10 +66,15 @@ def draw_sweep(picture: ByteArray, screen: Screen, style: StyleDraw, time_ms: fl
     """Draw the ECG cursor at a time in ms, in place, on [H, W, C], outside the sector."""
     if "ecg" not in style.overlays:
         return
+    draw_cursor(picture, time_ms, ~screen.sector_mask)
+
+
+def draw_cursor(picture: ByteArray, time_ms: float, where: BoolArray | None = None) -> None:
+    """Draw the ECG cursor at a time in ms, in place, on [H, W, C], where a mask [H, W] allows it."""
     height, width = picture.shape[:2]
     x = int((time_ms % SWEEP_MS) / SWEEP_MS * width)
     strip = np.s_[int(height * 0.9) : height - 1, x : x + max(width // 400, 1)]
-    picture[strip][~screen.sector_mask[strip]] = 255
+    picture[strip][... if where is None else where[strip]] = 255
 
 
 def _write_words(picture: ByteArray, rng: np.random.Generator, ink: tuple[int, int, int]) -> None:
@@ -115,14 +120,21 @@ def _draw_marker(picture: ByteArray, screen: Screen, ink: tuple[int, int, int]) 
     cv2.circle(picture, (x, y), max(screen.height_px // 90, 1), ink, -1, cv2.LINE_AA)
 
 
-def _draw_ecg(picture: ByteArray, rhythm: Rhythm) -> None:
-    """One screen-wide sweep of the ECG along the bottom, over the picture."""
-    height, width = picture.shape[:2]
-    times = np.linspace(0, SWEEP_MS, width)
-    voltage = np.zeros(width)
+def ecg_mv(rhythm: Rhythm, times_ms: TimeArray) -> TimeArray:
+    """The ECG's voltage at times [N] ms, mV; the drawn beats repeat for ever."""
+    voltage = np.zeros(len(times_ms))
     shape_ms, shape_mv = zip(*ECG_BEAT_MS, strict=True)
-    for start in rhythm.starts_ms[:12]:
-        voltage += np.interp(times - start, shape_ms, shape_mv, left=0.0, right=0.0)
-    y = np.rint(height * (0.965 - 0.05 * voltage)).astype(np.int32)
+    first, span = rhythm.starts_ms[0], rhythm.starts_ms[-1] - rhythm.starts_ms[0]
+    wrapped = (times_ms - first) % span + first
+    for start in rhythm.starts_ms:
+        voltage += np.interp(wrapped - start, shape_ms, shape_mv, left=0.0, right=0.0)
+    return voltage
+
+
+def draw_ecg(picture: ByteArray, rhythm: Rhythm, baseline: float = 0.965) -> None:
+    """One screen-wide sweep of the ECG along the bottom, over the picture; `baseline` is a share of its height."""
+    height, width = picture.shape[:2]
+    voltage = ecg_mv(rhythm, np.linspace(0, SWEEP_MS, width))
+    y = np.rint(height * (baseline - 0.05 * voltage)).astype(np.int32)
     path = np.stack([np.arange(width, dtype=np.int32), y], axis=1)
     cv2.polylines(picture, [path], False, (90, 230, 120), max(height // 400, 1), cv2.LINE_AA)

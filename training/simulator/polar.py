@@ -28,6 +28,7 @@ class PolarGrid:
     start_mm: float
     depth_mm: float
     opening_deg: float
+    centre_deg: float = 0.0  # direction of the middle beam, to the right
 
     @property
     def row_mm(self) -> float:
@@ -48,7 +49,7 @@ class PolarGrid:
     def angles_rad(self) -> Float32Array:
         """Angle of each beam, negative to the left, [beams]."""
         half = np.deg2rad(self.opening_deg) / 2
-        return np.linspace(-half, half, self.beams, dtype=np.float32)
+        return np.linspace(-half, half, self.beams, dtype=np.float32) + np.float32(np.deg2rad(self.centre_deg))
 
     def places_mm(self, rows: int, beams: int) -> Float32Array:
         """Cell centres in mm of the same sector cut into rows x beams: [rows, beams, 2]."""

@@ -224,7 +224,6 @@ _RECIPES = {
 SEEN_STYLES: tuple[str, ...] = ("lvh", "dynamic", "tmed")
 UNSEEN_STYLES: tuple[str, ...] = ("camus", "unity", "portable")
 STYLES: tuple[str, ...] = SEEN_STYLES + UNSEEN_STYLES
-VARIANTS: tuple[str, ...] = ("b_mode", "colour_doppler", "still")
 
 
 def draw_style(style: str, seed: tuple[int, ...]) -> StyleDraw:

@@ -82,7 +82,7 @@ class Scanner:
         """Make the echo [rows, beams] in dB above plain muscle, vendor smoothing included."""
         settings = self.settings
         levels = paint(scene, self.grid, self._background, self._looks)
-        moved, carried_db = self._carry(scene)
+        moved, carried_db = self.carry(scene)
         echo_db = self._table_db[levels] + carried_db + self._gain_db + self._blood_excess_db(levels)
         amplitude = np.exp(echo_db * np.float32(np.log(10) / 20))
         amplitude += cv2.blur(amplitude, (max(self.grid.beams // 8, 3), 1)) * np.float32(SIDE_LOBE_SHARE)
@@ -125,7 +125,7 @@ class Scanner:
                 parts.append(gain[::HANDLE_STEP])
         return np.concatenate(parts).astype(np.float32)
 
-    def _carry(self, scene: Scene) -> tuple[Float32Array, Float32Array]:
+    def carry(self, scene: Scene) -> tuple[Float32Array, Float32Array]:
         """Where the tissue at each place came from [rows, beams, 2] mm, and its own level [rows, beams] dB."""
         handles = self._handles(scene)
         values = np.column_stack([handles - self._reference, self._handle_gain_db])  # [P, 3]

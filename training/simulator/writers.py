@@ -12,7 +12,7 @@ from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit, generate_uid
 
-from training.simulator.arrays import ByteArray
+from training.simulator.arrays import BoolArray, ByteArray
 from training.simulator.cine import SimulatedCine
 from training.simulator.planes import VIEWS
 
@@ -20,7 +20,18 @@ US_MULTI_FRAME = "1.2.840.10008.5.1.4.1.1.3.1"
 UID_ROOT = "1.2.826.0.1.3680043.8.498."  # pydicom's own root
 JPEG_QUALITY = 90
 CENTIMETRE_UNIT = 3  # PS3.3 C.8.5.5.1.1, physical units code
-TISSUE_DATA, COLOUR_FLOW_DATA, REGION_2D = 1, 2, 1
+NO_UNIT = 0
+TISSUE_DATA, COLOUR_FLOW_DATA, PW_DATA, CW_DATA = 1, 2, 3, 4  # C.8.5.5.1.2, region data type
+REGION_2D, REGION_M_MODE, REGION_SPECTRAL = 1, 2, 3  # C.8.5.5.1.1, region spatial format
+_STRIP_TYPES = {
+    "pw": (REGION_SPECTRAL, PW_DATA),
+    "cw": (REGION_SPECTRAL, CW_DATA),
+    "tissue": (REGION_SPECTRAL, PW_DATA),
+    "sweep": (REGION_M_MODE, TISSUE_DATA),
+    "scroll": (REGION_M_MODE, TISSUE_DATA),
+}
+# C.8.5.6.1.1, fourth value of the image type: which modes are shown, as bits.
+_MODE_BITS = {"pw": 0x0008, "cw": 0x0004, "tissue": 0x0008, "sweep": 0x0002, "scroll": 0x0002}
 
 
 def describe(cine: SimulatedCine, with_arrays: bool = False) -> dict[str, Any]:
@@ -82,7 +93,7 @@ def write_dicom(cine: SimulatedCine, path: Path, transfer_syntax: str = "jpeg") 
     dataset = Dataset()
     _add_identity(dataset, cine)
     _add_cine(dataset, cine)
-    _add_region(dataset, cine)
+    _add_regions(dataset, cine)
     _add_pixels(dataset, cine.frames, is_jpeg)
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
@@ -134,8 +145,15 @@ def _add_identity(dataset: Dataset, cine: SimulatedCine) -> None:
     dataset.ManufacturerModelName = truth.style
     dataset.SoftwareVersions = "1"
     dataset.PatientOrientation = ""
-    dataset.ImageType = ["DERIVED", "PRIMARY", "", "0011" if truth.variant == "colour_doppler" else "0001"]
+    dataset.ImageType = ["DERIVED", "PRIMARY", "", f"{_modes(cine):04X}"]
     dataset.DerivationDescription = "Simulated image, no patient"
+
+
+def _modes(cine: SimulatedCine) -> int:
+    """The modes that are shown, as the image type's bits: 1 is two-dimensional, 10 hexadecimal is colour."""
+    truth = cine.truth
+    strip = _MODE_BITS[truth.kind.removesuffix("_full")] if truth.strip_px is not None else 0
+    return int(truth.sectors > 0) | (0x0010 if truth.colour_fraction > 0 else 0) | strip
 
 
 def _add_cine(dataset: Dataset, cine: SimulatedCine) -> None:
@@ -149,21 +167,55 @@ def _add_cine(dataset: Dataset, cine: SimulatedCine) -> None:
     dataset.LossyImageCompression = "00"
 
 
-def _add_region(dataset: Dataset, cine: SimulatedCine) -> None:
-    """US Region Calibration module: the sector's box, in cm a pixel."""
-    rows, columns = np.nonzero(cine.truth.sector_mask)
-    region = Dataset()
+def _add_regions(dataset: Dataset, cine: SimulatedCine) -> None:
+    """US Region Calibration module: each sector's box in cm a pixel, and that of a strip of time; none without them."""
+    truth = cine.truth
+    regions = [_sector_region(cine, mask) for mask in _sectors(cine)]
+    if truth.strip_px is not None:
+        region = _region(truth.strip_px)
+        region.RegionSpatialFormat, region.RegionDataType = _STRIP_TYPES[truth.kind.removesuffix("_full")]
+        region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = NO_UNIT
+        region.PhysicalDeltaX = region.PhysicalDeltaY = 1.0
+        regions.append(region)
+    if regions:
+        dataset.SequenceOfUltrasoundRegions = Sequence(regions)
+
+
+def _sectors(cine: SimulatedCine) -> list[BoolArray]:
+    """The mask [H, W] of each sector, from left to right."""
+    mask, count = cine.truth.sector_mask, cine.truth.sectors
+    if count < 2:
+        return [mask] * count
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    largest = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:count]
+    return [labels == label for label in sorted(largest, key=lambda label: stats[label, cv2.CC_STAT_LEFT])]
+
+
+def _sector_region(cine: SimulatedCine, mask: BoolArray) -> Dataset:
+    """Region of one sector; the probe of the ordered view is its reference where it stands above it."""
+    truth = cine.truth
+    rows, columns = np.nonzero(mask)
+    left, top, right = int(columns.min()), int(rows.min()), int(columns.max())
+    region = _region((left, top, right, int(rows.max())))
+    is_coloured = truth.colour_fraction > 0 and (truth.sectors == 1 or left > mask.shape[1] // 3)
     region.RegionSpatialFormat = REGION_2D
-    region.RegionDataType = COLOUR_FLOW_DATA if cine.truth.variant == "colour_doppler" else TISSUE_DATA
-    region.RegionFlags = 0
-    region.RegionLocationMinX0, region.RegionLocationMinY0 = int(columns.min()), int(rows.min())
-    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = int(columns.max()), int(rows.max())
-    region.ReferencePixelX0 = round(cine.truth.probe_px[0]) - int(columns.min())
-    region.ReferencePixelY0 = round(cine.truth.probe_px[1]) - int(rows.min())
+    region.RegionDataType = COLOUR_FLOW_DATA if is_coloured else TISSUE_DATA
+    if left <= truth.probe_px[0] <= right:
+        region.ReferencePixelX0 = round(truth.probe_px[0]) - left
+        region.ReferencePixelY0 = round(truth.probe_px[1]) - top
+        region.ReferencePixelPhysicalValueX = region.ReferencePixelPhysicalValueY = 0.0
     region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = CENTIMETRE_UNIT
-    region.ReferencePixelPhysicalValueX = region.ReferencePixelPhysicalValueY = 0.0
-    region.PhysicalDeltaX = region.PhysicalDeltaY = cine.truth.pixel_spacing_mm / 10
-    dataset.SequenceOfUltrasoundRegions = Sequence([region])
+    region.PhysicalDeltaX = region.PhysicalDeltaY = truth.pixel_spacing_mm / 10
+    return region
+
+
+def _region(box_px: tuple[int, int, int, int]) -> Dataset:
+    """A region with its box: left, top, right, bottom."""
+    region = Dataset()
+    region.RegionFlags = 0
+    region.RegionLocationMinX0, region.RegionLocationMinY0 = box_px[:2]
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = box_px[2:]
+    return region
 
 
 def _add_pixels(dataset: Dataset, frames: ByteArray, is_jpeg: bool) -> None:

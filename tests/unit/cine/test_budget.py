@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +44,30 @@ def test_bytes_pass_up_to_the_limit() -> None:
     with pytest.raises(LimitExceededError) as caught:
         LIMITS.check_bytes(101)
     assert caught.value.reason is Reason.LIMIT_BYTES
+
+
+@pytest.mark.parametrize(
+    ("check", "most", "reason"),
+    [
+        (ReadLimits.check_depth, ReadLimits.max_depth, Reason.LIMIT_DEPTH),
+        (ReadLimits.check_elements, ReadLimits.max_elements, Reason.LIMIT_TEXT),
+        (ReadLimits.check_text, ReadLimits.max_text_bytes, Reason.LIMIT_TEXT),
+    ],
+)
+def test_a_header_passes_up_to_its_limits(check: Callable[[ReadLimits, int], None], most: int, reason: Reason) -> None:
+    check(ReadLimits(), most)
+    with pytest.raises(LimitExceededError) as caught:
+        check(ReadLimits(), most + 1)
+    assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize(("deflated", "most"), [(10, 64 * 2**20), (2**20, 100 * 2**20), (2**24, 512 * 2**20)])
+def test_inflated_data_are_bounded_by_size_and_from_64_mib_on_by_ratio(deflated: int, most: int) -> None:
+    limits = ReadLimits()
+    limits.check_inflated(most, deflated)
+    with pytest.raises(LimitExceededError) as caught:
+        limits.check_inflated(most + 1, deflated)
+    assert caught.value.reason is Reason.LIMIT_INFLATION
 
 
 def test_running_out_of_memory_is_a_limit() -> None:

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, RTPlanStorage
+from pydicom.uid import CTImageStorage, EnhancedUSVolumeStorage, ExplicitVRLittleEndian, RTPlanStorage
 
 from services.cine.budget import ReadLimits
-from services.cine.cine import Cine, TimingSource
-from services.cine.dicom import DEFAULT_FRAME_TIME_MS, LONGEST_STEP_MS, read_dicom
-from services.cine.errors import CineUnreadableError, LimitExceededError, Reason
+from services.cine.cine import DEFAULT_FRAME_TIME_MS, Cine, TimingSource
+from services.cine.dicom import LONGEST_STEP_MS, read_dicom
+from services.cine.errors import CineUnreadableError, CineUnsupportedError, LimitExceededError, Reason
 from tests.builders import dicom_bytes, fan_frames, region_item, save_dicom
 
 FRAMES = fan_frames(4, 40, 60)
@@ -119,9 +119,15 @@ def test_region_gives_its_box_and_its_spacing_in_mm() -> None:
     assert cine.pixel_spacing_mm == pytest.approx((1.0, 0.5))
 
 
-@pytest.mark.parametrize("corners", [(5, 2, 60, 38), (5, 2, 50, 40), (50, 2, 5, 38), (5, 38, 50, 2), (5, 2, 5, 38)])
+@pytest.mark.parametrize("corners", [(5, 2, 62, 38), (5, 2, 50, 42), (50, 2, 5, 38), (5, 38, 50, 2), (5, 2, 5, 38)])
 def test_a_region_that_is_not_inside_the_frame_is_left_out(corners: tuple[int, int, int, int]) -> None:
     assert read(SequenceOfUltrasoundRegions=[region_item(*corners)]).regions == ()
+
+
+@pytest.mark.parametrize("corners", [(5, 2, 60, 40), (5, 2, 61, 41)])
+def test_a_region_that_leaves_the_frame_by_a_pixel_or_two_is_cut(corners: tuple[int, int, int, int]) -> None:
+    (region,) = read(SequenceOfUltrasoundRegions=[region_item(*corners)]).regions
+    assert (region.right_px, region.bottom_px) == (59, 39)
 
 
 def test_a_region_without_corners_is_left_out() -> None:
@@ -163,6 +169,55 @@ def test_an_object_without_pixels_says_so() -> None:
     with pytest.raises(CineUnreadableError) as caught:
         read_dicom(save_dicom(plan, ExplicitVRLittleEndian), ReadLimits())
     assert caught.value.reason is Reason.PIXELS_MISSING
+    assert "RT Plan Storage" in str(caught.value)
+
+
+@pytest.mark.parametrize("frames", [60, 600])
+@pytest.mark.parametrize(
+    ("attributes", "step_ms"),
+    [
+        ({"FrameTime": "33.333"}, 33.333),
+        ({"CineRate": "24"}, 1000 / 24),
+        ({"RecommendedDisplayFrameRate": "60"}, 1000 / 60),
+    ],
+)
+def test_times_of_long_cines_are_exact(attributes: dict[str, Any], step_ms: float, frames: int) -> None:
+    data = dicom_bytes(np.zeros((frames, 2, 2), np.uint8), **({"FrameTime": None} | attributes))
+    assert np.abs(read_dicom(data, ReadLimits()).frame_times_ms - np.arange(frames) * step_ms).max() < 1
+
+
+@pytest.mark.parametrize("frames", [60, 600])
+def test_a_long_vector_of_times_is_exact(frames: int) -> None:
+    steps = [0.0, *np.round(np.random.default_rng(0).uniform(10, 50, frames - 1), 3).tolist()]
+    data = dicom_bytes(np.zeros((frames, 2, 2), np.uint8), FrameTime=None, FrameTimeVector=steps)
+    assert np.abs(read_dicom(data, ReadLimits()).frame_times_ms - np.cumsum(steps)).max() < 1
+
+
+@pytest.mark.parametrize(
+    ("attributes", "name"),
+    [
+        ({"SOPClassUID": EnhancedUSVolumeStorage}, "Enhanced US Volume Storage"),
+        ({"FloatPixelData": bytes(16)}, "Ultrasound Multi-frame Image Storage"),
+        ({"DoubleFloatPixelData": bytes(16)}, "Ultrasound Multi-frame Image Storage"),
+    ],
+)
+def test_volumes_and_fractions_are_not_read(attributes: dict[str, Any], name: str) -> None:
+    with pytest.raises(CineUnsupportedError, match=name) as caught:
+        read(**attributes)
+    assert caught.value.reason is Reason.PIXELS_UNSUPPORTED
+
+
+def test_a_kind_of_object_that_dicom_does_not_list_is_not_repeated() -> None:
+    plan = Dataset()
+    plan.SOPClassUID = "1.2.3.19520229"
+    with pytest.raises(CineUnreadableError) as caught:
+        read_dicom(save_dicom(plan, ExplicitVRLittleEndian), ReadLimits())
+    assert "19520229" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sop_class", ["1.2.840.10008.5.1.4.1.1.6", "1.2.840.10008.5.1.4.1.1.3.1"])
+def test_ultrasound_of_every_age_needs_no_modality(sop_class: str) -> None:
+    assert read(Modality=None, SOPClassUID=sop_class).is_ultrasound
 
 
 def test_another_modality_is_not_ultrasound() -> None:

@@ -10,7 +10,18 @@ from services.cine.budget import ReadLimits
 from services.cine.cine import CineFormat
 from services.cine.errors import CineUnreadableError, LimitExceededError, Reason
 from services.cine.reading import detect_format, read_cine
-from tests.builders import avi_bytes, dicom_bytes, fan_frames, gif_bytes, mp4_bytes, png_bytes
+from tests.builders import (
+    avi_bytes,
+    dicom_bytes,
+    fan_frames,
+    gif_bytes,
+    jpeg_bytes,
+    metaimage_bytes,
+    mp4_bytes,
+    nifti_bytes,
+    png_bytes,
+    webm_bytes,
+)
 
 FRAMES = fan_frames(4, 48, 64)
 FILES = {
@@ -19,7 +30,12 @@ FILES = {
     CineFormat.MP4: mp4_bytes(FRAMES),
     CineFormat.GIF: gif_bytes(FRAMES),
     CineFormat.PNG: png_bytes(FRAMES[0]),
+    CineFormat.WEBM: webm_bytes(FRAMES),
+    CineFormat.JPEG: jpeg_bytes(FRAMES[0]),
+    CineFormat.METAIMAGE: metaimage_bytes(FRAMES),
+    CineFormat.NIFTI: nifti_bytes(FRAMES),
 }
+STILLS = (CineFormat.PNG, CineFormat.JPEG)
 
 
 @pytest.mark.parametrize("kind", CineFormat)
@@ -27,7 +43,7 @@ def test_format_is_told_from_the_bytes(kind: CineFormat) -> None:
     cine = read_cine(FILES[kind], ReadLimits())
     assert cine.format is kind
     assert (cine.rows, cine.columns) == (48, 64)
-    assert cine.frame_count == (1 if kind is CineFormat.PNG else 4)
+    assert cine.frame_count == (1 if kind in STILLS else 4)
 
 
 @pytest.mark.parametrize("kind", CineFormat)
@@ -68,6 +84,32 @@ def test_what_only_looks_a_little_like_dicom_is_not(head: bytes) -> None:
 def test_text_and_noise_have_no_format_or_one_of_ours(data: bytes) -> None:
     assert detect_format(b"Patient: " + data) is None or data[119:123] == b"DICM"
     assert detect_format(data) in (None, *CineFormat)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"#EXTM3U\n#EXT-X-VERSION:3\n",
+        b"ffconcat version 1.0\nfile '/etc/passwd'\n",
+        b"<?xml version='1.0'?><MPD>",
+        b"<svg xmlns='http://www.w3.org/2000/svg'>",
+        b"v=0\no=- 0 0 IN IP4 127.0.0.1\n",
+        b"RIFF\x24\0\0\0WAVEfmt ",
+        b"%PDF-1.7",
+        b"PK\x03\x04",
+        b"BM\x36\0\0\0",
+        b"II*\0",
+        b"\0\0\0\x18ftypheic",
+        b"\0\0\0\x18ftypavif",
+    ],
+)
+def test_playlists_and_other_formats_are_unknown(head: bytes) -> None:
+    assert detect_format(head + bytes(600)) is None
+
+
+@pytest.mark.parametrize("first", [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"])
+def test_quicktime_may_begin_with_any_of_its_boxes(first: bytes) -> None:
+    assert detect_format(b"\0\0\0\x08" + first + bytes(200)) is CineFormat.MP4
 
 
 @pytest.mark.parametrize(("data", "reason"), [(b"", Reason.EMPTY), (b"no cine", Reason.FORMAT_UNKNOWN)])

@@ -14,10 +14,20 @@ from PIL import Image
 
 from services.cine.budget import ReadLimits
 from services.cine.cine import REDUCTIONS, Cine, CineFormat, TimingSource, UInt8Array
-from services.cine.errors import CineUnreadableError, CineUnsupportedError, InputError, LimitExceededError, Reason
+from services.cine.decoded_frames import COLOUR_EVERY, KEPT_SIDE_PX
+from services.cine.errors import CineUnreadableError, CineUnsupportedError, LimitExceededError, Reason
 from services.cine.reading import read_cine
-from services.cine.video import COLOUR_EVERY, KEPT_SIDE_PX
-from tests.builders import as_rgb, avi_bytes, fan_frames, gif_bytes, mp4_bytes, png_bytes, video_bytes
+from tests.builders import (
+    as_rgb,
+    avi_bytes,
+    fan_frames,
+    gif_bytes,
+    jpeg_bytes,
+    mp4_bytes,
+    png_bytes,
+    video_bytes,
+    webm_bytes,
+)
 
 FRAMES = fan_frames(6, 64, 96)
 STAIR = np.repeat(np.arange(0, 256, 8, dtype=np.uint8), 4)[None].repeat(64, axis=0)
@@ -62,30 +72,6 @@ def test_colour_keeps_its_order() -> None:
         assert np.allclose(read(data).store.colour(0, 1).mean(axis=(0, 1)), (220, 120, 30), atol=6)
 
 
-@pytest.mark.parametrize("rate_hz", [10.0, 29.97, 60.0])
-def test_times_follow_the_frame_rate(rate_hz: float) -> None:
-    for data in (avi_bytes(FRAMES, rate_hz=rate_hz), mp4_bytes(FRAMES, rate_hz=rate_hz)):
-        cine = read(data)
-        assert np.allclose(cine.frame_times_ms, np.arange(6) * 1000 / rate_hz, atol=1)
-        assert cine.timing_source is TimingSource.CONTAINER
-
-
-def test_frames_of_uneven_length_keep_their_times() -> None:
-    times_ms = [0, 20, 90, 100, 180, 300]
-    data = video_bytes(FRAMES, "mp4", "libx264", "yuv420p", times_ms=times_ms, bf="0")
-    assert np.allclose(read(data).frame_times_ms, times_ms, atol=1)
-
-
-def test_frames_that_are_stored_out_of_order_come_in_order() -> None:
-    times_ms = read(video_bytes(FRAMES, "mp4", "libx264", "yuv420p", bf="2", crf="10")).frame_times_ms
-    assert np.allclose(times_ms, np.arange(6) * 40, atol=1)
-
-
-@pytest.mark.parametrize("step_ms", [20, 40, 100])
-def test_gif_keeps_its_delays(step_ms: int) -> None:
-    assert np.allclose(read(gif_bytes(FRAMES, step_ms)).frame_times_ms, np.arange(6) * step_ms, atol=1)
-
-
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "LA", "I;16"])
 def test_png_of_every_kind_is_one_frame_without_a_time(mode: str) -> None:
     buffer = io.BytesIO()
@@ -126,10 +112,9 @@ def test_a_title_that_is_not_utf8_is_no_damage() -> None:
     assert read(data.replace(b"Muller", b"M\xfcller")).frame_count == 6
 
 
-@pytest.mark.parametrize("codec", ["ffv1", "huffyuv"])
-def test_a_codec_that_is_not_read_is_named(codec: str) -> None:
-    with pytest.raises(CineUnsupportedError, match=codec) as caught:
-        read(avi_bytes(FRAMES, codec, "yuv422p"))
+def test_a_codec_that_is_not_read_is_named() -> None:
+    with pytest.raises(CineUnsupportedError, match="huffyuv") as caught:
+        read(avi_bytes(FRAMES, "huffyuv", "yuv422p"))
     assert caught.value.reason is Reason.CODEC_UNSUPPORTED
 
 
@@ -168,6 +153,8 @@ CUTTABLE = {
     CineFormat.MP4: mp4_bytes(FRAMES),
     CineFormat.GIF: gif_bytes(FRAMES),
     CineFormat.PNG: png_bytes(FRAMES[0]),
+    CineFormat.WEBM: webm_bytes(FRAMES),
+    CineFormat.JPEG: jpeg_bytes(FRAMES[0]),
 }
 
 
@@ -222,11 +209,12 @@ def png_chunk(kind: bytes, body: bytes) -> bytes:
 def test_a_png_that_claims_too_much_is_refused(side_px: int) -> None:
     header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", side_px, side_px, 8, 0, 0, 0, 0))
     data = b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", zlib.compress(b"")) + png_chunk(b"IEND", b"")
-    with pytest.raises(InputError):
+    with pytest.raises(LimitExceededError) as caught:
         read(data)
+    assert caught.value.reason is Reason.LIMIT_FRAME_SIZE
 
 
-@pytest.mark.parametrize("data", [avi_bytes(FRAMES), mp4_bytes(FRAMES), gif_bytes(FRAMES)], ids=["avi", "mp4", "gif"])
+@pytest.mark.parametrize("data", [avi_bytes(FRAMES), mp4_bytes(FRAMES), gif_bytes(FRAMES), webm_bytes(FRAMES)])
 def test_more_frames_than_allowed_are_refused_whatever_the_container_claims(data: bytes) -> None:
     with pytest.raises(LimitExceededError) as caught:
         read(data, ReadLimits(max_frames=5))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import Field, fields, replace
+
 import pytest
 
+from services.cine.budget import ReadLimits
 from services.cine.errors import ConfigError
 from services.gateway.settings import BackendKind, GatewaySettings
 from services.models.onnx_backend import Provider
@@ -66,3 +69,14 @@ def test_a_wrong_value_or_name_stops_the_start_and_is_named(name: str, value: st
 
 def test_every_setting_is_described() -> None:
     assert all(field.description for field in GatewaySettings.model_fields.values())
+
+
+def test_every_limit_of_reading_is_a_setting_with_its_default() -> None:
+    assert load().read_limits == ReadLimits()
+
+
+@pytest.mark.parametrize("limit", fields(ReadLimits), ids=lambda limit: limit.name)
+def test_each_limit_of_reading_can_be_set(limit: Field[int]) -> None:
+    name = "MAX_REQUEST_BYTES" if limit.name == "max_bytes" else limit.name.upper()
+    changed = load(**{name: "7"}).read_limits
+    assert changed == replace(ReadLimits(), **{limit.name: 7})

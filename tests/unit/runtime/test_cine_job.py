@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,13 +23,14 @@ HEADER_BYTES = 65_536
 SIZE_BYTES = 2**19
 
 
-def answer_to(data: bytes, options: IntakeOptions | None = None) -> bytes:
+def answer_to(data: bytes, options: IntakeOptions | None = None, read: cine_job.Read = take_in) -> bytes:
     """Run the job in this process and give what it wrote."""
     input_fd, output_fd = os.memfd_create("input"), os.memfd_create("output")
     try:
         os.write(input_fd, data)
         os.ftruncate(output_fd, SIZE_BYTES)
-        cine_job.run(cine_job.encode_options(options or IntakeOptions()), input_fd, output_fd)
+        job = cine_job.encode_job(options or IntakeOptions(), len(data), SIZE_BYTES)
+        assert cine_job.run(read, job, input_fd, output_fd) == 0
         return os.pread(output_fd, SIZE_BYTES, 0)
     finally:
         os.close(input_fd)
@@ -175,14 +178,68 @@ def test_noise_is_refused(noise: bytes) -> None:
         decode(noise)
 
 
-def test_an_answer_that_does_not_fit_is_an_error_in_the_child() -> None:
+def test_an_answer_that_does_not_fit_is_told_without_one() -> None:
+    answer = answer_to(dicom_bytes(fan_frames(40, 64, 64)), IntakeOptions(max_frames=40))
+    with pytest.raises(cine_job.UnexpectedError, match="ValueError"):
+        decode(answer)
+
+
+class ForeignError(OSError):
+    """As a library has its own."""
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (StopIteration(), "StopIteration"),
+        (SystemExit(0), "SystemExit"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (RecursionError("Doe^Jane"), "RecursionError"),
+        (ForeignError("Doe^Jane"), "OSError"),
+        (cv2.error("Doe^Jane"), "Exception"),
+    ],
+)
+def test_of_what_a_library_raises_only_a_built_in_name_crosses_the_border(error: BaseException, kind: str) -> None:
+    def read(data: memoryview, options: IntakeOptions) -> Intake:
+        raise error
+
+    answer = answer_to(b"any", read=read)
+    assert b"Doe" not in answer
+    with pytest.raises(cine_job.UnexpectedError) as caught:
+        decode(answer)
+    assert caught.value.kind == kind
+
+
+@pytest.mark.parametrize("kind", ["print", "__import__", "ForeignError", "", 3, None, ["OSError"]])
+def test_a_name_that_is_no_built_in_error_is_refused(kind: object) -> None:
+    with pytest.raises(ValueError, match="malformed"):
+        decode(json.dumps({"unexpected": kind}).encode().ljust(HEADER_BYTES))
+
+
+def no_memory_in_opencv() -> BaseException:
+    error = cv2.error("no memory")
+    error.code = cv2.Error.StsNoMem
+    return error
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(errno.ENOMEM, ""), no_memory_in_opencv()])
+def test_running_out_of_memory_is_an_exit_code(error: BaseException) -> None:
+    def read(data: memoryview, options: IntakeOptions) -> Intake:
+        raise error
+
     input_fd, output_fd = os.memfd_create("input"), os.memfd_create("output")
-    os.write(input_fd, dicom_bytes(fan_frames()))
-    os.ftruncate(output_fd, HEADER_BYTES + 1_000)
-    with pytest.raises(ValueError):
-        cine_job.run(cine_job.encode_options(IntakeOptions()), input_fd, output_fd)
+    os.write(input_fd, b"any")
+    os.ftruncate(output_fd, SIZE_BYTES)
+    job = cine_job.encode_job(IntakeOptions(), 3, SIZE_BYTES)
+    assert cine_job.run(read, job, input_fd, output_fd) == cine_job.EXIT_MEMORY
     os.close(input_fd)
     os.close(output_fd)
+
+
+def test_an_answer_is_whole_before_it_has_a_header() -> None:
+    """A child that is ended while it writes leaves no header, and what has none is no answer."""
+    with pytest.raises(ValueError):
+        decode(bytes(HEADER_BYTES) + ANSWER[HEADER_BYTES:])
 
 
 def test_warming_up_takes_a_cine_of_each_kind_in() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import weakref
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from types import SimpleNamespace
 from typing import Any
@@ -195,6 +194,12 @@ class Call:
     message: str
     metadata: tuple[tuple[str, bytes], ...]
 
+    def __init__(self, sending: Sending | None = None) -> None:
+        self._sending = sending or Sending()
+
+    async def read(self) -> object:
+        return await self._sending.read()
+
     async def abort(self, code: grpc.StatusCode, message: str, metadata: tuple[tuple[str, bytes], ...]) -> None:
         self.code, self.message, self.metadata = code, message, metadata
         raise grpc.aio.AbortError
@@ -211,19 +216,21 @@ async def intercept(handler: Any, method: str = "/echoplane.v1.ViewService/Predi
 
 
 class Sending:
-    """A caller that sends `count` messages and, perhaps, never half-closes; it counts what was taken."""
+    """Stands for what a caller sends: so many messages, some that do not parse, and an end or none."""
 
-    def __init__(self, count: int = 0, stays_open: bool = False, last: Exception | None = None) -> None:
-        self.count, self.stays_open, self.last, self.taken = count, stays_open, last, 0
+    def __init__(self, count: int = 0, stays_open: bool = False, malformed: int = 0) -> None:
+        self.count, self.stays_open, self.malformed, self.taken = count, stays_open, malformed, 0
 
-    async def __aiter__(self) -> AsyncIterator[int]:
-        for number in range(self.count):
+    async def read(self) -> object:
+        if self.taken < self.count:
             self.taken += 1
-            yield number
-        if self.last:
-            raise self.last
-        if self.stays_open:
+            if self.taken > self.count - self.malformed:
+                raise INVALID
+        elif self.stays_open:
             await asyncio.Event().wait()
+        else:
+            return grpc.aio.EOF
+        return self.taken
 
 
 async def run_guarded(error: BaseException | None, sending: Sending | None = None) -> tuple[Call, object]:
@@ -236,9 +243,9 @@ async def run_guarded(error: BaseException | None, sending: Sending | None = Non
 
     handler: Any = grpc.stream_unary_rpc_method_handler(behaviour)
     guarded = await intercept(handler)
-    call = Call()
+    call = Call(sending)
     try:
-        return call, await guarded.stream_unary(sending or Sending(), call)
+        return call, await guarded.stream_unary(None, call)
     except grpc.aio.AbortError:
         return call, None
 
@@ -268,7 +275,7 @@ INVALID = errors.RequestInvalidError(Reason.REQUEST_MALFORMED, **PARTS)
 
 
 @pytest.mark.parametrize(
-    "sending", [Sending(9), Sending(9, last=INVALID), Sending(9, stays_open=True)], ids=["closes", "breaks", "stays"]
+    "sending", [Sending(9), Sending(9, malformed=5), Sending(9, stays_open=True)], ids=["closes", "breaks", "stays"]
 )
 async def test_a_refused_caller_may_finish_sending_for_a_moment(sending: Sending) -> None:
     before = asyncio.get_running_loop().time()
@@ -291,7 +298,7 @@ async def test_an_error_lets_go_of_the_cine_at_once() -> None:
 
     guarded = await intercept(grpc.stream_unary_rpc_method_handler(behaviour))
     with pytest.raises(grpc.aio.AbortError):
-        await guarded.stream_unary(Sending(), Call())
+        await guarded.stream_unary(None, Call())
     assert error.__traceback__ is not None
     assert held[0]() is None
 

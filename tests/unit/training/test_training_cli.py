@@ -58,6 +58,13 @@ def test_unknown_format_and_missing_option_are_wrong_use(tmp_path: Path) -> None
     assert RUNNER.invoke(make_app(), ["simulate", "--subjects", "1"]).exit_code == cli.EXIT_WRONG_USE
 
 
+def test_simulate_writes_the_variant_it_is_asked_for(tmp_path: Path) -> None:
+    arguments = ["simulate", "--subjects", "1", "--out", str(tmp_path), "--size", "32", "--variant"]
+    assert RUNNER.invoke(make_app(), [*arguments, "stereo"]).exit_code == cli.EXIT_WRONG_USE
+    assert RUNNER.invoke(make_app(), [*arguments, "still"]).exit_code == 0
+    assert (tmp_path / "manifest.csv").read_text().count(",still,") == 4
+
+
 def test_importing_the_verbs_brings_nothing_heavy() -> None:
     code = "import sys, training.cli; print([m for m in ('torch', 'numpy', 'cv2', 'onnx', 'yaml') if m in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -120,4 +120,4 @@ def test_unknown_names_are_refused_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match="dynamic"):
         simulate_cine(1, "A4C", "vhs")
     with pytest.raises(ValueError, match="b_mode"):
-        simulate_cine(1, "A4C", "dynamic", variant="m_mode")
+        simulate_cine(1, "A4C", "dynamic", variant="stereo")

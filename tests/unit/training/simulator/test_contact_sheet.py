@@ -6,8 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.simulator.contact_sheet import phase_strip, quiz_sheet, style_sheet
+from training.simulator.contact_sheet import LABEL_PX, kind_sheet, phase_strip, quiz_sheet, style_sheet
 from training.simulator.planes import VIEWS
+from training.simulator.variants import KINDS
 
 
 def test_style_sheet_shows_both_ends_of_the_beat_for_every_view_of_a_subject() -> None:
@@ -20,6 +21,11 @@ def test_phase_strip_shows_a_moving_beat() -> None:
     strip = phase_strip(2, "A4C", "tmed", phases=3, size_px=24)
     assert strip.shape == (24, 72, 3)
     assert not np.array_equal(strip[:, :24], strip[:, 24:48])
+
+
+def test_kind_sheet_has_a_row_for_each_kind_and_a_column_for_each_style() -> None:
+    sheet = kind_sheet("frozen", styles=("dynamic", "tmed"), height_px=60)
+    assert sheet.shape == (len(KINDS["frozen"]) * (60 + LABEL_PX), 2 * 80, 3)
 
 
 def test_quiz_answers_name_every_tile_but_the_picture_does_not(tmp_path: Path) -> None:

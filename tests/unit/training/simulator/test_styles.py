@@ -3,11 +3,11 @@
 import numpy as np
 
 from training.simulator.anatomy import draw_subject
-from training.simulator.cine import END_DIASTOLE
 from training.simulator.planes import VIEWS, draw_plane, name_variety
 from training.simulator.polar import PolarGrid
 from training.simulator.screen import lay_out
 from training.simulator.speckle import cloud, look_up, scatterer_bank
+from training.simulator.studio import END_DIASTOLE
 from training.simulator.styles import STYLES, draw_style
 from training.simulator.ultrasound import Scanner
 

@@ -10,9 +10,10 @@ import pydicom
 import pytest
 
 from training.simulator.cine import SimulatedCine, simulate_cine
-from training.simulator.commands import Job, pick_style, simulate_set, write_set
+from training.simulator.commands import Job, SetOrder, pick_style, simulate_set, write_set
 from training.simulator.planes import VIEWS
 from training.simulator.styles import STYLES
+from training.simulator.variants import KINDS
 from training.simulator.writers import to_grey, write_avi, write_dicom, write_mp4, write_npz
 
 
@@ -67,6 +68,32 @@ def test_dicom_tells_time_and_centimetres(cine: SimulatedCine, tmp_path: Path) -
     assert region.PhysicalDeltaX * 10 == pytest.approx(cine.truth.pixel_spacing_mm)
 
 
+@pytest.mark.parametrize(
+    ("variant", "kind", "modes", "regions"),
+    [
+        ("split", "two_views", "0001", [(1, 1), (1, 1)]),
+        ("dual", "box", "0011", [(1, 1), (1, 2)]),
+        ("spectral", "pw", "0009", [(1, 1), (3, 3)]),
+        ("spectral", "cw_full", "0004", [(3, 4)]),
+        ("m_mode", "sweep", "0003", [(1, 1), (2, 1)]),
+        ("text", "menu", "0000", []),
+    ],
+)
+def test_dicom_names_modes_and_regions_of_a_variant(
+    variant: str, kind: str, modes: str, regions: list[tuple[int, int]], tmp_path: Path
+) -> None:
+    times_ms = np.arange(2) * 20.0
+    made = simulate_cine(3, "A4C", "lvh", variant=variant, kind=kind, frame_times_ms=times_ms, size_px=112)
+    write_dicom(made, tmp_path / "a.dcm", "raw")
+    dataset = pydicom.dcmread(tmp_path / "a.dcm")
+    named = dataset.get("SequenceOfUltrasoundRegions", [])
+    assert dataset.ImageType[3] == modes
+    assert [(region.RegionSpatialFormat, region.RegionDataType) for region in named] == regions
+    for region in named:
+        assert 0 <= region.RegionLocationMinX0 < region.RegionLocationMaxX1 < 112
+        assert 0 <= region.RegionLocationMinY0 < region.RegionLocationMaxY1 < 112
+
+
 def test_same_cine_gets_the_same_identifiers(cine: SimulatedCine, tmp_path: Path) -> None:
     for name in ("a.dcm", "b.dcm"):
         write_dicom(cine, tmp_path / name, "raw")
@@ -79,9 +106,10 @@ def test_unknown_transfer_syntax_is_refused(cine: SimulatedCine, tmp_path: Path)
 
 
 def test_set_of_jobs_writes_its_files_and_a_manifest(tmp_path: Path) -> None:
-    paths = write_set([Job(5, "PLAX", "camus", tmp_path, "npz", 32, False)], tmp_path, workers=1)
+    paths = write_set([Job(5, "PLAX", "camus", tmp_path, "npz", 32, False, "tinted")], tmp_path, workers=1)
     rows = list(csv.DictReader((tmp_path / "manifest.csv").read_text().splitlines()))
-    assert [row["view"] for row in rows] == ["PLAX"]
+    assert [(row["view"], row["variant"]) for row in rows] == [("PLAX", "tinted")]
+    assert rows[0]["kind"] in KINDS["tinted"]
     assert [path.name for path in paths] == [row["path"] for row in rows]
     assert np.load(paths[0])["frames"].shape[1:] == (32, 32)
 
@@ -92,9 +120,11 @@ def test_styles_of_a_set_do_not_follow_the_view() -> None:
         assert all(30 < styles.count(style) < 70 for style in STYLES)
 
 
-def test_unknown_format_is_refused(tmp_path: Path) -> None:
+def test_unknown_format_and_variant_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="b_mode"):
+        simulate_set(SetOrder(1, tmp_path, "npz", 32, variant="stereo"), workers=1)
     with pytest.raises(ValueError, match="npz"):
-        simulate_set(1, tmp_path, "gif", 32, 1, with_truth=False)
+        simulate_set(SetOrder(1, tmp_path, "gif", 32), workers=1)
 
 
 def test_grey_frames_drop_the_channel_axis() -> None:

@@ -1,0 +1,126 @@
+"""Who is asked about a file: the model in this process, or a gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from echoplane.v1 import view_pb2
+
+from services.answers import Answer
+from services.cine.errors import EchoplaneError, ModelUnavailableError, ReaderUnavailableError
+from services.cine.intake import IntakeOptions
+from services.client import CallError, Client
+from services.gateway.assess import Assessor
+from services.gateway.view_service import to_response
+
+QUEUE_PATIENCE_S = 300.0
+"""How long a file waits for room in a gateway's queue: others may be sending their archives too."""
+
+AWAY_PATIENCE_S = 30.0
+"""How long a gateway may be away, time for it to be started again, before the whole run is given up."""
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 20.0
+_READER_TRIES = 3
+"""Its parent dies with every cine that is being read; a file that meets it three times is probably the reason."""
+
+
+class Asker(Protocol):
+    """Answers for files."""
+
+    async def model(self) -> str:
+        """Give the sha256 of the model that answers.
+
+        Raises:
+            EchoplaneError: there is none.
+        """
+
+    async def ask(self, path: Path, name: str, data: bytes, options: IntakeOptions) -> Answer:
+        """Give the answer for one file's bytes; an error of the file is an answer too.
+
+        Raises:
+            EchoplaneError: nobody can answer, for this file or any other.
+        """
+
+
+@dataclass(frozen=True)
+class AskHere:
+    """Asks the model in this process."""
+
+    assessor: Assessor
+
+    async def model(self) -> str:
+        """Give the sha256 of the model in the repository."""
+        return self.assessor.backend.identity.sha256
+
+    async def ask(self, path: Path, name: str, data: bytes, options: IntakeOptions) -> Answer:
+        """Give the answer for one file's bytes; an error of the file is an answer too."""
+        for tries_left in reversed(range(_READER_TRIES)):
+            try:
+                assessment = await self.assessor.assess(data, options)
+                return Answer(path, name, to_response("", assessment), intake=assessment.intake)
+            except ReaderUnavailableError as error:
+                lost = error
+                if tries_left:
+                    await asyncio.sleep(_FIRST_PAUSE_S)
+            except EchoplaneError as error:
+                return Answer(path, name, None, error.reason, str(error))
+        return Answer(path, name, None, lost.reason, str(lost))
+
+
+@dataclass(frozen=True)
+class AskServer:
+    """Asks a gateway, and waits where it has no room or is being started again.
+
+    Attributes:
+        client: of the gateway.
+        sleep: waits so many seconds.
+    """
+
+    client: Client
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def model(self) -> str:
+        """Give the sha256 of the gateway's model: it says so with every answer, here for a small black picture."""
+        black = cv2.imencode(".png", np.zeros((64, 64), np.uint8))[1].tobytes()
+        try:
+            return (await self.client.predict_view(black)).model.sha256
+        except CallError as error:
+            raise _gone(error) from error
+
+    async def ask(self, path: Path, name: str, data: bytes, options: IntakeOptions) -> Answer:
+        """Give the answer for one file's bytes; an error of the file is an answer too."""
+        header = view_pb2.CineHeader(selection=f"SELECTION_{options.selection}", max_frames=options.max_frames)
+        waited_s = growth = 0.0
+        while True:
+            try:
+                return Answer(path, name, await self.client.predict_view(data, header))
+            except CallError as error:
+                pause_s = max(error.retry_after_s or 0.0, min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**growth))
+                pause_s *= random.uniform(1.0, 1.5)  # so that not all come back at once
+                if waited_s + pause_s > _patience_s(error):
+                    if error.code == "UNAVAILABLE":
+                        raise _gone(error) from error
+                    return Answer(path, name, None, error.reason or error.code, error.message)
+            await self.sleep(pause_s)
+            waited_s, growth = waited_s + pause_s, growth + 1
+
+
+def _patience_s(error: CallError) -> float:
+    if error.code == "UNAVAILABLE":
+        return AWAY_PATIENCE_S
+    return QUEUE_PATIENCE_S if error.retry_after_s is not None else 0.0
+
+
+def _gone(error: CallError) -> EchoplaneError:
+    return ModelUnavailableError(
+        found=f"a gateway that does not answer ({error})",
+        expected="an answer",
+        advice="Run the same command again when it does; with --csv it goes on where it stopped.",
+    )
