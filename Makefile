@@ -69,12 +69,13 @@ check: .venv-dev/installed ## format, lint, types, import contracts, proto, unit
 test-unit: .venv-dev/installed ## the fast tests
 	@OMP_NUM_THREADS=1 $(DEV)/pytest tests/unit --numprocesses 2 --cov=services.cine --cov-report= --cov-fail-under=95
 
-.PHONY: triton
-triton: .venv-dev/installed ## install the real Triton server that the tests talk to
+.PHONY: peers
+peers: .venv-dev/installed ## install what the tests talk to: a real Triton server, real dcmtk
 	@tests/integration/triton/install.sh
+	@tests/integration/dcmtk.sh
 
 .PHONY: test
-test: .venv/installed triton ## every test that CI runs, a real Triton server included
+test: .venv/installed peers ## every test that CI runs, a real Triton server included
 	@OMP_NUM_THREADS=1 $(DEV)/pytest --cov --cov-report=term:skip-covered --cov-fail-under=85
 
 .PHONY: bench

@@ -67,11 +67,11 @@ class Album:
                 tiles.append(draw_tile(intake))
 
     def finish(self) -> None:
-        """Draw the overview, a row an answer.
-
-        Raises:
-            OSError: it cannot be stored.
-        """
+        """Draw the overview, a row an answer."""
         rows = [(f"{key} ({self._counts[key]})", tiles) for key, tiles in sorted(self._tiles.items()) if tiles]
-        if rows:
+        if not rows:
+            return
+        try:
             save_picture(draw_overview(rows, TILES_PER_ANSWER), self._folder / OVERVIEW)
+        except OSError:
+            self.missing += 1

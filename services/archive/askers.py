@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,7 @@ import numpy as np
 from echoplane.v1 import view_pb2
 
 from services.answers import Answer
-from services.cine.errors import EchoplaneError, ModelUnavailableError, ReaderUnavailableError
+from services.cine.errors import EchoplaneError, InputError, ModelUnavailableError, ReaderUnavailableError
 from services.cine.intake import IntakeOptions
 from services.client import CallError, Client
 from services.gateway.assess import Assessor
@@ -26,7 +27,7 @@ QUEUE_PATIENCE_S = 300.0
 AWAY_PATIENCE_S = 30.0
 """How long a gateway may be away, time for it to be started again, before the whole run is given up."""
 
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 20.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
 _READER_TRIES = 3
 """Its parent dies with every cine that is being read; a file that meets it three times is probably the reason."""
 
@@ -51,26 +52,37 @@ class Asker(Protocol):
 
 @dataclass(frozen=True)
 class AskHere:
-    """Asks the model in this process."""
+    """Asks the model in this process.
+
+    Attributes:
+        assessor: reads, and runs the model.
+        pause_s: time for a reader that was lost to be started again, s.
+    """
 
     assessor: Assessor
+    pause_s: float = 1.0
 
     async def model(self) -> str:
         """Give the sha256 of the model in the repository."""
         return self.assessor.backend.identity.sha256
 
     async def ask(self, path: Path, name: str, data: bytes, options: IntakeOptions) -> Answer:
-        """Give the answer for one file's bytes; an error of the file is an answer too."""
-        for tries_left in reversed(range(_READER_TRIES)):
+        """Give the answer for one file's bytes; an error of the file is an answer too.
+
+        Raises:
+            ReaderUnavailableError: nothing can be read any more.
+        """
+        for _ in range(_READER_TRIES):
             try:
                 assessment = await self.assessor.assess(data, options)
                 return Answer(path, name, to_response("", assessment), intake=assessment.intake)
             except ReaderUnavailableError as error:
                 lost = error
-                if tries_left:
-                    await asyncio.sleep(_FIRST_PAUSE_S)
+                await asyncio.sleep(self.pause_s)
             except EchoplaneError as error:
                 return Answer(path, name, None, error.reason, str(error))
+        with suppress(InputError):  # says that it is empty, if it says anything
+            await self.assessor.assess(b"", options)
         return Answer(path, name, None, lost.reason, str(lost))
 
 
@@ -97,11 +109,13 @@ class AskServer:
     async def ask(self, path: Path, name: str, data: bytes, options: IntakeOptions) -> Answer:
         """Give the answer for one file's bytes; an error of the file is an answer too."""
         header = view_pb2.CineHeader(selection=f"SELECTION_{options.selection}", max_frames=options.max_frames)
-        waited_s = growth = 0.0
+        waited_s, growth, last_code = 0.0, 0, ""
         while True:
             try:
                 return Answer(path, name, await self.client.predict_view(data, header))
             except CallError as error:
+                if error.code != last_code:
+                    waited_s, growth, last_code = 0.0, 0, error.code
                 pause_s = max(error.retry_after_s or 0.0, min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**growth))
                 pause_s *= random.uniform(1.0, 1.5)  # so that not all come back at once
                 if waited_s + pause_s > _patience_s(error):
@@ -120,7 +134,7 @@ def _patience_s(error: CallError) -> float:
 
 def _gone(error: CallError) -> EchoplaneError:
     return ModelUnavailableError(
-        found=f"a gateway that does not answer ({error})",
+        found=f"a gateway that says {error.code}",
         expected="an answer",
-        advice="Run the same command again when it does; with --csv it goes on where it stopped.",
+        advice=f"{error.message} With --csv the same command then goes on where it stopped.",
     )

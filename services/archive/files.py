@@ -72,7 +72,7 @@ def _walk(folder: Path, leave_out: set[Path]) -> Iterator[Path]:
     waiting = [folder]
     while waiting:
         current = waiting.pop()
-        if current.resolve() in leave_out:
+        if leave_out and current.resolve() in leave_out:
             continue
         try:
             with os.scandir(current) as entries:
@@ -112,13 +112,17 @@ def read_file(path: Path, state: FileState, limits: ReadLimits) -> bytes:
         LimitExceededError: it is too large, with reason LIMIT_BYTES.
         OSError: it cannot be read, is no file, or changed meanwhile.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would wait for its writer
-    with open(descriptor, "rb") as handle:  # noqa: PTH123 - a descriptor has no path
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is a folder, a pipe or a device")
+    with open(path, "rb", opener=_without_waiting) as handle:
+        if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is a pipe or a device")
         limits.check_bytes(state.size_bytes)
         data = handle.read(state.size_bytes + 1)
-        seen = os.fstat(descriptor)
+        seen = os.fstat(handle.fileno())
     if len(data) != state.size_bytes or FileState(seen.st_size, seen.st_mtime_ns) != state:
         raise OSError(errno.EBUSY, "it changed while it was read")
     return data
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe would wait for its writer."""
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -194,6 +194,7 @@ def _check_ours(path: Path, file: TextIO) -> None:
     file.seek(0)
     first = file.readline(len(_HEADER) + 2)
     if first and first.rstrip("\r\n") != _HEADER and not _HEADER.startswith(first):
+        file.close()
         raise _unusable(path, "it holds something else, or rows of another version")
     if first and not first.endswith("\n"):
         file.truncate(0)  # torn in its very first line

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-_SOI = b"\xff\xd8"
+MOST_SCANS = 100
+"""Of one JPEG: each goes over the whole picture. Progressive encoders write about ten (ITU-T T.81 annex G)."""
+
+_SOI, _SOS = b"\xff\xd8", b"\xff\xda"
 _SOC_SIZ = b"\xff\x4f\xff\x51"
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # ITU-T T.81 table B.1: SOF0 to SOF15
 _LOSSLESS, _JPEG_LS = 0xC3, 0xF7  # SOF3; SOF55 of ITU-T T.87
@@ -57,6 +60,8 @@ def read_header(data: bytes | memoryview) -> CodestreamHeader | None:
 
 
 def _read_jpeg(data: bytes) -> CodestreamHeader | None:
+    if data.count(_SOS) > MOST_SCANS:
+        return None
     at, adobe_transform = 2, None
     while (at := data.find(b"\xff", at)) >= 0 and at + 10 <= len(data):
         marker = data[at + 1]

@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import av
 import cv2
-import imagecodecs
 import numpy as np
 from av.codec import CodecContext
+from imagecodecs import JPEG8, jpeg2k_decode, jpeg8_decode, jpegls_decode, packbits_decode
 
 from services.cine.budget import out_of_memory
 from services.cine.cine import UInt8Array
@@ -88,13 +88,13 @@ def decode_codestream(data: bytes | memoryview, header: CodestreamHeader, reduct
 
 def _decode_whole(data: bytes, header: CodestreamHeader) -> Samples:
     if header.codec is Codec.JPEG_LS:
-        decoded = imagecodecs.jpegls_decode(data + _EOI)  # CharLS looks for it for seconds where it is missing
+        decoded = jpegls_decode(data + _EOI)  # CharLS looks for it for seconds where it is missing
     elif header.codec in (Codec.JPEG_2000, Codec.HTJ2K):  # OpenJPH is twice as fast, and passes damage over in silence
-        decoded = imagecodecs.jpeg2k_decode(data, numthreads=1)
+        decoded = jpeg2k_decode(data, numthreads=1)
     else:
-        three = imagecodecs.JPEG8.CS.RGB  # whatever they are: the same before and after leaves them alone
+        three = JPEG8.CS.RGB  # whatever they are: the same before and after leaves them alone
         colour = three if header.components == 3 else None
-        decoded = imagecodecs.jpeg8_decode(data, colorspace=colour, outcolorspace=colour)
+        decoded = jpeg8_decode(data, colorspace=colour, outcolorspace=colour)
     return np.asarray(decoded.view(np.uint8 if decoded.itemsize == 1 else np.uint16))
 
 
@@ -143,7 +143,7 @@ def decode_rle(data: bytes | memoryview, shape: tuple[int, int, int], width_byte
 
 def _run_lengths(segment: bytes | memoryview, size_bytes: int) -> UInt8Array | None:
     try:
-        decoded = imagecodecs.packbits_decode(bytes(segment), out=size_bytes + _RLE_SLACK_BYTES)
+        decoded = packbits_decode(bytes(segment), out=size_bytes + _RLE_SLACK_BYTES)
     except Exception:  # it names no error of its own
         return None
     return np.frombuffer(decoded, np.uint8, size_bytes) if len(decoded) >= size_bytes else None

@@ -12,14 +12,17 @@ import numpy as np
 
 from services.cine.budget import ReadLimits
 from services.cine.cine import Cine, CineFacts, CineFormat, FloatArray, IntArray, TimesArray, UInt8Array
+from services.cine.damage import decode_thumbnails
+from services.cine.evidence import Evidence
+from services.cine.findings import WITHOUT_MODEL, Finding, Severity
 from services.cine.preprocessing import MODEL_SIDE_PX, preprocess_cine
 from services.cine.reading import read_cine
-from services.cine.sector import Sector, find_sector, temporal_sd
+from services.cine.sector import Sector, find_sector
 from services.cine.selection import Selection, select_frames
-from services.cine.validation import NO_SECTOR, NOT_ULTRASOUND, Finding, Severity, validate
+from services.cine.validation import NOT_ULTRASOUND, validate
 
 _COLOUR_SIDE_PX = 128
-_COLOUR_FRAMES = 3
+_COLOUR_FRAMES = 5
 
 DEFAULT_MAX_FRAMES = 8
 """Frames the model sees of one cine unless asked otherwise."""
@@ -91,14 +94,14 @@ def take_in(data: bytes | memoryview, options: IntakeOptions) -> Intake:
     stopwatch = _Stopwatch()
     cine = stopwatch.time("read", lambda: read_cine(data, options.limits, options.claimed_format))
     if not cine.is_ultrasound:
-        return _without_model(cine, NOT_ULTRASOUND, stopwatch)
-    thumbnails = stopwatch.time("read", cine.thumbnails)
-    motion = stopwatch.time("validate", lambda: temporal_sd(thumbnails))
+        return _without_model(cine, (NOT_ULTRASOUND,), stopwatch)
+    thumbnails, kept = stopwatch.time("read", lambda: decode_thumbnails(cine))
     sector = stopwatch.time("validate", lambda: find_sector(thumbnails, cine.rows, cine.columns, cine.tissue_region))
-    if sector is None:
-        return _without_model(cine, NO_SECTOR, stopwatch)
-    findings = stopwatch.time("validate", lambda: validate(cine, motion, sector, _colour_frames(cine)))
-    indices = stopwatch.time("select", lambda: _select(thumbnails, sector, options, data))
+    evidence = Evidence(cine, thumbnails, sector, lambda: _colour_frames(cine, kept), cine.frame_count - len(kept))
+    findings = stopwatch.time("validate", lambda: validate(evidence))
+    if sector is None or not WITHOUT_MODEL.isdisjoint(finding.code for finding in findings):
+        return _without_model(cine, findings, stopwatch)
+    indices = stopwatch.time("select", lambda: kept[_select(thumbnails, sector, options, data)])
     model_input = stopwatch.time("preprocess", lambda: preprocess_cine(cine, sector, indices))
     return Intake(
         cine=cine.facts,
@@ -122,10 +125,11 @@ class _Stopwatch:
         return result
 
 
-def _colour_frames(cine: Cine) -> UInt8Array:
+def _colour_frames(cine: Cine, kept: IntArray) -> UInt8Array:
+    """Decode some of the sound frames in colour, first and last among them, reduced: [N, h, w, 3]."""
     reduction = cine.reduction_for(min(cine.rows, cine.columns), _COLOUR_SIDE_PX)
-    indices = sorted({cine.frame_count * k // _COLOUR_FRAMES for k in range(_COLOUR_FRAMES)})
-    return np.stack([cine.store.colour(index, reduction) for index in indices])
+    places = np.unique(np.linspace(0, len(kept) - 1, _COLOUR_FRAMES).round().astype(int))
+    return np.stack([cine.store.colour(int(kept[place]), reduction) for place in places])
 
 
 def _select(thumbnails: UInt8Array, sector: Sector, options: IntakeOptions, data: bytes | memoryview) -> IntArray:
@@ -135,10 +139,10 @@ def _select(thumbnails: UInt8Array, sector: Sector, options: IntakeOptions, data
     return select_frames(masked, options.selection, options.max_frames, seed)
 
 
-def _without_model(cine: Cine, finding: Finding, stopwatch: _Stopwatch) -> Intake:
+def _without_model(cine: Cine, findings: tuple[Finding, ...], stopwatch: _Stopwatch) -> Intake:
     return Intake(
         cine=cine.facts,
-        findings=(finding,),
+        findings=findings,
         outline_px=np.empty((0, 2), np.float32),
         frame_indices=np.empty(0, np.int64),
         frame_times_ms=np.empty(0),

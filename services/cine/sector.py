@@ -225,7 +225,8 @@ def _is_sector_shaped(hull: NDArray[np.int32], body: UInt8Array) -> bool:
     widths = filled.sum(axis=1)
     used = widths[widths > 0]
     contours, _ = cv2.findContours(body, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    echo = cv2.drawContours(np.zeros_like(body), contours, -1, 1, cv2.FILLED)
+    echo = np.zeros_like(body)
+    cv2.drawContours(echo, contours, -1, 1, cv2.FILLED)
     is_large = filled.mean() >= LEAST_AREA_FRACTION
     is_solid = np.count_nonzero(echo & filled) >= LEAST_SOLIDITY * filled.sum()
     return bool(is_large and is_solid and used[len(used) // 10] <= MOST_TOP_WIDTH_FRACTION * used.max())

@@ -1,145 +1,86 @@
-"""What is wrong with a cine, in words that a sonographer can act on."""
+"""What is wrong with a cine: one function a rule, each from what was measured."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-
-import cv2
 import numpy as np
 
-from services.cine.cine import BoolArray, Cine, FloatArray, UInt8Array
-from services.cine.sector import Sector
+from services.cine.cine import RegionKind
+from services.cine.evidence import Evidence
+from services.cine.findings import Finding, FindingCode, Severity
+from services.cine.screens import find_dark, find_foreign, find_no_sector, find_saturated, find_split, find_strip
 
-COLOUR_CHROMA = 70
-"""Largest minus smallest of R, G and B, the scanner's tint taken away, above which a pixel is coloured."""
-
-STRONGEST_TINT = 0.5
-"""Least over largest of R, G and B in a tinted grey map, sepia for one; flow is purer than that."""
-
-LEAST_TINTED_GREY = 32
-"""Darker pixels do not tell a tint."""
-
-COLOUR_AREA_FRACTION = 0.004
-"""A colour Doppler box colours at least this share of the sector."""
-
-STILL_MOTION_GREY = 0.5
-"""Mean temporal standard deviation inside the sector, grey levels, under which nothing moves."""
-
-LEAST_FRAMES = 8
-LEAST_DURATION_MS = 400.0
-"""Half a beat at 75 beats a minute: less shows neither a valve opening nor a wall moving."""
-
-
-class FindingCode(StrEnum):
-    """What validation can see."""
-
-    COLOUR_DOPPLER = "COLOUR_DOPPLER"
-    STILL = "STILL"
-    TOO_SHORT = "TOO_SHORT"
-    NO_SECTOR = "NO_SECTOR"
-    NOT_ULTRASOUND = "NOT_ULTRASOUND"
-    SPLIT_VIEW = "SPLIT_VIEW"
-    ABNORMAL_COLOURING = "ABNORMAL_COLOURING"
-    SPECTRAL_DOPPLER = "SPECTRAL_DOPPLER"
-    M_MODE = "M_MODE"
-    FROZEN = "FROZEN"
-    DARK = "DARK"
-    SATURATED = "SATURATED"
-    FOREIGN_PICTURE = "FOREIGN_PICTURE"
-    DAMAGED_FRAMES = "DAMAGED_FRAMES"
-
-
-class Severity(StrEnum):
-    """Whether a finding rejects the cine."""
-
-    WARNING = "WARNING"
-    REJECT = "REJECT"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that validation saw.
-
-    Attributes:
-        code: which.
-        message: what was found, what was expected, what to do.
-        severity: whether it rejects the cine.
-    """
-
-    code: FindingCode
-    message: str
-    severity: Severity = Severity.REJECT
-
+__all__ = ["Finding", "FindingCode", "Severity", "validate"]
 
 NOT_ULTRASOUND = Finding(
     FindingCode.NOT_ULTRASOUND, "The file says that it is not ultrasound. Send an echocardiogram cine loop."
 )
-NO_SECTOR = Finding(
-    FindingCode.NO_SECTOR,
-    "No ultrasound sector was found. Send a B-mode cine whose sector fills a twelfth of the image or more.",
-)
+# ---- colour ---------------------------------------------------------------------------------------------------------
+
+COLOUR_AREA_FRACTION = 0.004
+"""A colour Doppler box colours at least this share of the sector."""
+
+DECLARED_AREA_FRACTION = 0.001
+"""Where DICOM names a colour flow region, so much is enough. The region alone is not believed: some vendors name it
+whether colour is on or off, and colour that is seen nowhere does not hide the heart."""
+
+TINT_CHROMA = 24
+"""Middle channel difference of the visible pixels from which a grey map is called tinted: sepia, the palest, has 45,
+grey through any codec under 10."""
 
 
-def validate(cine: Cine, motion: FloatArray, sector: Sector, colour_frames: UInt8Array) -> tuple[Finding, ...]:
-    """Look for what makes a B-mode cine unusable.
-
-    Args:
-        cine: for its times.
-        motion: temporal standard deviation of its reduced frames, [h, w], grey levels.
-        sector: where its echo is.
-        colour_frames: some frames in colour, reduced, [N, h', w', 3].
-
-    Returns:
-        What was found; empty for a usable cine.
-    """
-    colour_reduction = -(-cine.rows // colour_frames.shape[1])
-    found = (
-        find_colour(colour_frames, sector.mask(colour_reduction)),
-        find_still(cine, motion, sector),
-        find_too_short(cine),
-    )
-    return tuple(finding for finding in found if finding is not None)
-
-
-def find_colour(frames: UInt8Array, inside: BoolArray) -> Finding | None:
-    """Look for a colour Doppler box: coloured pixels inside the sector, [N, h, w, 3] and [h, w]."""
-    coloured = max(float((_chroma(_untinted(frame, inside))[inside] > COLOUR_CHROMA).mean()) for frame in frames)
-    if coloured < COLOUR_AREA_FRACTION:
+def find_colour(evidence: Evidence) -> Finding | None:
+    """Look for colour Doppler: enough coloured pixels, distributed as in no B-mode."""
+    is_declared = any(region.kind is RegionKind.COLOUR_FLOW for region in evidence.cine.regions)
+    least = DECLARED_AREA_FRACTION if is_declared else COLOUR_AREA_FRACTION
+    flows = [c.flow_fraction for c in evidence.colours if is_declared or c.is_flow_like]
+    widest = max(flows, default=0.0)
+    if widest < least:
         return None
-    message = f"Colour Doppler covers {coloured:.1%} of the sector. Send the same view without colour."
+    message = f"Colour Doppler covers {widest:.1%} of the sector. Send the same view without colour."
     return Finding(FindingCode.COLOUR_DOPPLER, message)
 
 
-def _untinted(frame: UInt8Array, inside: BoolArray) -> UInt8Array:
-    """Take the tint of the grey map away: it colours most of the sector alike, flow only a part, [h, w, 3]."""
-    pixels = frame[inside].astype(np.float32)  # [h, w, 3] -> [P, 3]
-    largest = pixels.max(axis=1, keepdims=True)
-    is_bright = largest[:, 0] >= LEAST_TINTED_GREY
-    if not is_bright.any():
-        return frame
-    tint = np.median(pixels[is_bright] / largest[is_bright], axis=0)
-    return frame if tint.min() < STRONGEST_TINT else np.asarray(frame * (tint.min() / tint), np.uint8)
-
-
-def _chroma(frame: UInt8Array) -> UInt8Array:
-    """Give the largest minus the smallest of R, G and B: [h, w, 3] to [h, w]."""
-    red, green, blue = cv2.split(frame)
-    largest, smallest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
-    return np.asarray(cv2.subtract(largest, smallest), np.uint8)
-
-
-def find_still(cine: Cine, motion: FloatArray, sector: Sector) -> Finding | None:
-    """Look for a still: one frame, or frames that do not move inside the sector."""
-    if cine.frame_count == 1:
-        return Finding(FindingCode.STILL, "The file holds one frame. Send a cine loop of at least one heart beat.")
-    if motion[sector.mask(-(-cine.rows // motion.shape[0]))].mean() >= STILL_MOTION_GREY:
+def find_tint(evidence: Evidence) -> Finding | None:
+    """Look for a tinted grey map: usable, and worth a word."""
+    tints = [colouring.tint_chroma for colouring in evidence.colours]
+    if not tints or np.median(tints) < TINT_CHROMA or find_colour(evidence):
         return None
-    return Finding(FindingCode.STILL, "The frames do not move. Send a cine loop, not a frozen image.")
+    message = "The grey map is tinted. The view is read all the same; a grey map shows more."
+    return Finding(FindingCode.ABNORMAL_COLOURING, message, Severity.WARNING)
 
 
-def find_too_short(cine: Cine) -> Finding | None:
+# ---- time -----------------------------------------------------------------------------------------------------------
+
+FROZEN_MOTION_RATIO = 0.045
+"""Mean temporal deviation inside the sector over its mean detail, under which nothing moves: a recorder's and a codec's
+noise on a frozen picture make up to 0.036, the calmest simulated cine of a beat has 0.064."""
+
+LEAST_FRAMES = 8
+LEAST_DURATION_MS = 460.0
+"""A beat at 130 a minute, the fastest heart that is not under stress: less is less than anybody's beat. Eight frames
+over it show the valves open and shut."""
+
+
+def find_still(evidence: Evidence) -> Finding | None:
+    """Look for a still: one frame."""
+    if evidence.cine.frame_count > 1:
+        return None
+    return Finding(FindingCode.STILL, "The file holds one frame. Send a cine loop of at least one heart beat.")
+
+
+def find_frozen(evidence: Evidence) -> Finding | None:
+    """Look for frames that do not move inside the sector, whatever runs outside."""
+    if evidence.cine.frame_count == 1 or evidence.sector is None:
+        return None
+    inside = evidence.inside
+    if evidence.motion[inside].mean() >= FROZEN_MOTION_RATIO * max(1.0, evidence.detail[inside].mean()):
+        return None
+    return Finding(FindingCode.FROZEN, "Nothing moves inside the sector. Send a live cine loop, not a frozen image.")
+
+
+def find_too_short(evidence: Evidence) -> Finding | None:
     """Look for a cine too short to see the heart move; a single frame is a still instead."""
+    cine = evidence.cine
     if cine.frame_count == 1:
         return None
     step_ms = float(np.diff(cine.frame_times_ms).mean())
@@ -151,3 +92,29 @@ def find_too_short(cine: Cine) -> Finding | None:
         f"{LEAST_DURATION_MS:.0f} ms are needed. Send a whole heart beat."
     )
     return Finding(FindingCode.TOO_SHORT, message)
+
+
+def find_damaged(evidence: Evidence) -> Finding | None:
+    """Say how many frames were left out because they are damaged."""
+    if not evidence.damaged_count:
+        return None
+    message = f"{evidence.damaged_count} of {evidence.cine.frame_count} frames are damaged and were left out."
+    return Finding(FindingCode.DAMAGED_FRAMES, f"{message} Export the cine again if you can.", Severity.WARNING)
+
+
+WITHOUT_VIEW = (find_strip, find_dark, find_saturated, find_split, find_foreign, find_no_sector)
+"""Rules for what shows no single view; the first that applies hides all others but a still."""
+
+WITH_VIEW = (find_colour, find_frozen, find_too_short, find_tint, find_damaged)
+
+
+def validate(evidence: Evidence) -> tuple[Finding, ...]:
+    """Look for what makes a cine unusable.
+
+    Returns:
+        What was found, the most telling first; empty for a usable cine.
+    """
+    blocking = (rule(evidence) for rule in WITHOUT_VIEW)
+    first = next((finding for finding in blocking if finding is not None), None)
+    found = [first] if first else [rule(evidence) for rule in WITH_VIEW]
+    return tuple(finding for finding in (*found, find_still(evidence)) if finding is not None)

@@ -44,7 +44,8 @@ class FramePainter:
 
     def _rgb(self, frame: VideoFrame) -> UInt8Array:
         wanted = "rgba" if self._is_seen_through(frame) else "rgb24"
-        pixels = np.asarray(self._converter.reformat(frame, format=wanted).to_ndarray(), np.uint8)
+        converted = self._converter.reformat(frame, format=wanted, threads=1)  # the sandbox allows no thread
+        pixels = np.asarray(converted.to_ndarray(), np.uint8)
         if wanted == "rgb24":
             return pixels
         colour, opacity = cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), cv2.extractChannel(pixels, 3)

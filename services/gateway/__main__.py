@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import sys
 
 import structlog
@@ -12,9 +13,15 @@ from services.gateway.server import serve
 from services.gateway.settings import GatewaySettings
 from services.runtime.logs import configure_logs
 
+_M_MMAP_THRESHOLD = -3  # malloc.h
+_LARGE_BYTES = 256 * 1024
+"""As large as a chunk of a cine: such blocks go back to the system as soon as they are freed."""
+
 
 def main() -> int:
     """Run the gateway; 0 stopped cleanly, 1 the model is not there, 2 a setting is wrong."""
+    if hasattr(libc := ctypes.CDLL(None), "mallopt"):  # else glibc keeps what large cines have once needed
+        libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
     try:
         settings = GatewaySettings.load()
         configure_logs(settings.log_level)

@@ -72,14 +72,24 @@ class UnexpectedError(ValueError):
         super().__init__(f"reading ended with {self.kind}")
 
 
-def warm_up() -> None:
-    """Load all that reading ever loads, for a child opens no file, and rehearse, so that none initialises it anew."""
+def warm_up() -> Callable[[], None]:
+    """Load all that reading ever loads, for a child opens no file, and rehearse, so that none initialises it anew.
+
+    Returns:
+        The rehearsal: a video and a DICOM object are taken in.
+    """
     for name in _LOADED_AT_FIRST_USE:
         getattr(imagecodecs, name)
     for name in python_encoding.values():
         codecs.lookup(name)
-    for data in (_sample_video(), _sample_dicom()):
-        take_in(data, IntakeOptions())
+    samples = (_sample_video(), _sample_dicom())
+
+    def rehearse() -> None:
+        for data in samples:
+            take_in(data, IntakeOptions())
+
+    rehearse()
+    return rehearse
 
 
 def _sample_frames() -> UInt8Array:

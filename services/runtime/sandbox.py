@@ -157,8 +157,9 @@ class Sandbox:
             finally:
                 os.close(input_fd)
                 os.close(reply_write)
-            ready, _, _ = select.select([reply_read], [], [], self._limits.wall_s + _GRACE_S)
-            word = os.read(reply_read, _WORD_BYTES) if ready else b""
+            reply = select.poll()
+            reply.register(reply_read, select.POLLIN)
+            word = os.read(reply_read, _WORD_BYTES) if reply.poll(1000 * (self._limits.wall_s + _GRACE_S)) else b""
         finally:
             os.close(reply_read)
         if not word:

@@ -55,12 +55,12 @@ def main(read: cine_job.Read = take_in) -> None:
     """
     control, limits = socket.socket(fileno=int(sys.argv[1])), json.loads(sys.argv[2])
     cv2.setNumThreads(0)  # a pool of threads would not survive the fork
-    cine_job.warm_up()
+    rehearse = cine_job.warm_up()
     configure_logs("warning")
     gc.collect()
     gc.freeze()  # children then leave the shared pages alone,
     gc.disable()  # and live too briefly to need a collection
-    parent = _WarmParent(control, limits, read, hot_pages.changed_by(cine_job.warm_up))
+    parent = _WarmParent(control, limits, read, hot_pages.changed_by(rehearse))
     if missing := confinement.give_up_the_world():
         structlog.get_logger().warning("confinement_incomplete", missing=missing, advice=_ADVICE)
     parent.serve()

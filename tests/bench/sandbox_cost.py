@@ -23,7 +23,7 @@ class SandboxCost:
     Attributes:
         wall_ms: median of the pairs' differences.
         low_ms: their lower quartile; a busy machine moves it least.
-        cpu_ms: processor time of everything, per cine; forks and ends included.
+        cpu_ms: processor time that it adds, per cine; forks and ends included.
     """
 
     wall_ms: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ from services.cine.dicom import read_dicom
 from services.cine.dicom_attributes import parse, whole_number
 from services.cine.dicom_pixels import frame_count_of, open_pixels
 from services.cine.errors import InputError, Reason
-from tests.builders import as_rgb, dicom_bytes, fan_frames
+from tests.builders import LOSSLESS_CODECS, as_rgb, dicom_bytes, fan_frames, region_item
 
 FRAMES = fan_frames(3, 61, 90)
 COLOURED = as_rgb(FRAMES, (1.0, 0.8, 0.6))
@@ -152,6 +153,29 @@ def test_what_another_openjpeg_compressed_is_bit_exact(stored: NDArray[Any], pho
     for index in range(3):
         wanted = (stored[index] >> (bits - 8)).astype(np.uint8)
         assert np.array_equal(store.colour(index, 1) if stored is COLOURED else store.grey(index, 1), wanted)
+
+
+READ_AND_TELL_IMPORTS = """
+import pathlib, sys
+from services.cine.budget import ReadLimits
+from services.cine.reading import read_cine
+before = set(sys.modules)
+for path in pathlib.Path(sys.argv[1]).iterdir():
+    cine = read_cine(path.read_bytes(), ReadLimits())
+    cine.thumbnails(), cine.store.colour(0, 1)
+    assert cine.regions and cine.timing_source == "FrameTimeVector"
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def test_no_module_is_imported_while_a_cine_is_read(tmp_path: Path) -> None:
+    """The sandbox has no file system to import from, and what pydicom fails to convert counts as absent."""
+    timing = {"FrameTime": None, "FrameTimeVector": [0, 20, 30]}
+    for syntax in ("raw", "jpeg", *LOSSLESS_CODECS):
+        data = dicom_bytes(FRAMES, syntax, SequenceOfUltrasoundRegions=[region_item(0, 0, 50, 50)], **timing)
+        (tmp_path / f"{syntax}.dcm").write_bytes(data)
+    command = [sys.executable, "-c", READ_AND_TELL_IMPORTS, tmp_path]
+    assert subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip() == ""
 
 
 # ---- the files that come with pydicom -------------------------------------------------------------------------------

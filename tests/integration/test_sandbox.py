@@ -141,7 +141,7 @@ def test_a_leak_between_two_cines_would_show(sandbox: Sandbox) -> None:
         def take_in(self, data: bytes | memoryview, options: IntakeOptions) -> Intake:
             intake = super().take_in(data, options)
             earlier, self.last = getattr(self, "last", intake.model_input), intake.model_input
-            shown = np.resize(earlier[:, :, -1:], (len(intake.model_input), 1, 1, MODEL_SIDE_PX))
+            shown = np.resize(earlier[:, :, MODEL_SIDE_PX // 2], (len(intake.model_input), 1, 1, MODEL_SIDE_PX))
             return replace(intake, model_input=np.concatenate([intake.model_input[:, :, 1:], shown], axis=2))
 
     with Leaky() as leaky:

@@ -117,6 +117,11 @@ DEEDS: dict[str, Callable[[], object]] = {
 }
 
 
+def _write_file() -> None:
+    fd = os.open("/tmp", os.O_TMPFILE | os.O_WRONLY)
+    os.write(fd, b"pixels")
+
+
 def _call() -> None:
     with socket.socket() as caller:
         caller.connect(("127.0.0.1", 9))
@@ -129,9 +134,9 @@ def _checked(result: int) -> None:
 
 ESCAPES: dict[str, Callable[[], object]] = {
     "read a file": lambda: Path("/etc/hostname").read_bytes(),
-    "write a file": lambda: Path("/tmp/echoplane-escaped").write_bytes(b"pixels"),
+    "write a file": _write_file,
     "list a folder": lambda: list(Path("/").iterdir()),
-    "delete a file": lambda: Path("/tmp/echoplane-escaped").unlink(),
+    "delete a file": lambda: Path("/tmp/echoplane").unlink(),
     "call over TCP": _call,
     "end the warm parent": lambda: os.kill(os.getppid(), signal.SIGTERM),
     "raise a limit": lambda: resource.setrlimit(resource.RLIMIT_CPU, (9_999, 9_999)),

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from services.cine.budget import ReadLimits
-from services.cine.cine import BoolArray, Cine, FloatArray, UInt8Array
+from services.cine.cine import BoolArray, Cine, FloatArray, TimesArray, UInt8Array
 from services.cine.reading import read_cine
 from services.cine.sector import Sector, find_sector
 from training.evaluation.transports import Transport, draw_quality, pack
@@ -28,7 +28,7 @@ LEAST_MEDIAN_IOU = 0.95
 LEAST_FIFTH_IOU = 0.85
 """What is promised of the intersection over union: its median and its 5th percentile over all cines."""
 
-FRAME_TIMES_MS = np.arange(24) * 35.0
+FRAME_TIMES_MS: TimesArray = np.arange(24, dtype=np.float64) * 35.0
 """0.8 s, about a beat: what the shortest usable cines show."""
 
 SMALL_SIDE_PX = 112

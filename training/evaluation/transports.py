@@ -12,6 +12,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from av.container import OutputContainer
 
 from services.cine.cine import UInt8Array
 from training.simulator.cine import SimulatedCine
@@ -40,30 +41,40 @@ def draw_quality(transport: Transport, rng: np.random.Generator) -> int:
 def pack(cine: SimulatedCine, transport: Transport, quality: int) -> bytes:
     """Give the bytes of the file that a transport makes of a cine; `quality` counts for MJPEG and H264 only."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / ("cine.mp4" if transport is Transport.H264 else "cine.avi")  # OpenCV goes by the name
+        path = Path(folder) / ("cine.mp4" if transport is Transport.H264 else "cine.avi")  # FFmpeg goes by the name
         _PACKERS[transport](cine, path, quality)
         return path.read_bytes()
 
 
 def _pack_mjpeg(cine: SimulatedCine, path: Path, quality: int) -> None:
-    rows, columns = cine.frames.shape[1:3]
-    motion_jpeg, rate_hz = cv2.VideoWriter.fourcc(*"MJPG"), 1000 / frame_step_ms(cine)
-    writer = cv2.VideoWriter(str(path), cv2.CAP_OPENCV_MJPEG, motion_jpeg, rate_hz, (columns, rows))
-    writer.set(cv2.VIDEOWRITER_PROP_QUALITY, quality)
-    for frame in _as_rgb(cine.frames):
-        writer.write(np.ascontiguousarray(frame[..., ::-1]))
-    writer.release()
+    """Put frames that libjpeg coded into AVI as they are: FFmpeg and OpenCV count quality otherwise."""
+    with av.open(str(path), "w") as output:
+        stream = _add_stream(output, "mjpeg", "yuvj420p", cine, {})
+        for index, frame in enumerate(_as_rgb(cine.frames)):
+            coded = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+            packet = av.Packet(coded.tobytes())
+            packet.stream, packet.time_base = stream, stream.codec_context.time_base
+            packet.pts = packet.dts = index
+            output.mux(packet)
 
 
 def _pack_h264(cine: SimulatedCine, path: Path, rate_factor: int) -> None:
     with av.open(str(path), "w") as output:
-        rate = Fraction(1000 / frame_step_ms(cine)).limit_denominator(1000)
-        stream: Any = output.add_stream("libx264", rate=rate, options={"crf": str(rate_factor), "preset": "veryfast"})
-        stream.height, stream.width, stream.pix_fmt = *cine.frames.shape[1:3], "yuv420p"
+        stream = _add_stream(output, "libx264", "yuv420p", cine, {"crf": str(rate_factor), "preset": "veryfast"})
         stream.thread_count = 1
         for frame in _as_rgb(cine.frames):
             output.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
         output.mux(stream.encode())
+
+
+def _add_stream(
+    output: OutputContainer, codec: str, pixel_format: str, cine: SimulatedCine, options: dict[str, str]
+) -> Any:
+    rate = Fraction(1000 / frame_step_ms(cine)).limit_denominator(1000)
+    stream: Any = output.add_stream(codec, rate=rate, options=options)
+    stream.height, stream.width, stream.pix_fmt = *cine.frames.shape[1:3], pixel_format
+    stream.codec_context.time_base = 1 / rate
+    return stream
 
 
 _PACKERS: dict[Transport, Callable[[SimulatedCine, Path, int], None]] = {

@@ -1,0 +1,236 @@
+"""Rules for screens that show no single B-mode view: strips, several sectors, other pictures, too dark, too bright."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from services.cine.cine import BoolArray, Region, RegionKind
+from services.cine.evidence import Evidence
+from services.cine.findings import Finding, FindingCode
+from services.cine.layout import (
+    DETAIL_GREY,
+    VISIBLE_GREY,
+    Part,
+    StripMotion,
+    around,
+    echo_mask,
+    fill_fraction,
+    flat_fraction,
+    parts,
+    top_width,
+    upright_fraction,
+    waist,
+)
+
+NO_SECTOR = Finding(
+    FindingCode.NO_SECTOR,
+    "No ultrasound sector was found. Send a B-mode cine whose sector fills a twelfth of the image or more.",
+)
+
+# ---- a strip of spectral Doppler or M-mode --------------------------------------------------------------------------
+
+LEAST_STRIP_DETAIL = 0.25
+"""A strip fills at least this share of the lower half of the screen; the axes of a chart fill less."""
+
+LEAST_STRIP_MOVED_GREY = 0.2
+"""A live strip changes more than this from frame to frame, grey levels; a running ECG or clock less."""
+
+MOST_CURSOR_FRACTION = 0.1
+"""Share of the columns that hold the change under a sweeping cursor: its gap is a few columns wide; a heart moves over
+a sixth of the screen or more."""
+
+MOST_SCROLL_RATIO = 0.88
+"""A scrolling strip shifted back leaves less than this of its change. Echo shifted sideways leaves more than all."""
+
+LEAST_STEEPNESS = 1.38
+"""An M-mode strip changes this much more from row to row than from column to column: walls are lines along time. A
+spectrum is speckle under an envelope that rises and falls."""
+
+STRIP_BESIDE_FRACTION = 0.27
+"""Area of one part beside the sector over the sector's: a strip, another sector. Pictures stored before, in a column at
+the side, have up to a fifth."""
+
+STRIP_WIDTH_FRACTION = 0.5
+STRIP_BOX_FILL = 0.8
+STRIP_TOP_WIDTH = 0.7
+"""A strip is wide and has the shape of a box."""
+
+UPRIGHT_FRACTION = 0.3
+"""Share of the height of the outline with upright sides away from the border: no sector has it, a strip with a sector
+on top has."""
+
+
+def find_strip(evidence: Evidence) -> Finding | None:
+    """Look for spectral Doppler or M-mode: named by DICOM, sweeping, scrolling, or standing beside a small sector."""
+    declared = {region.kind for region in evidence.cine.regions}
+    if RegionKind.SPECTRAL in declared:
+        return _strip(FindingCode.SPECTRAL_DOPPLER)
+    if RegionKind.M_MODE in declared:
+        return _strip(FindingCode.M_MODE)
+    if not (_is_running(evidence.strip) or _is_standing(evidence)):
+        return None
+    is_layered = evidence.strip.steepness >= LEAST_STEEPNESS
+    return _strip(FindingCode.M_MODE if is_layered else FindingCode.SPECTRAL_DOPPLER)
+
+
+def _strip(code: FindingCode) -> Finding:
+    name = "an M-mode" if code is FindingCode.M_MODE else "a spectral Doppler"
+    return Finding(code, f"The screen shows {name} strip. Send the two-dimensional view alone, filling the screen.")
+
+
+def _is_running(motion: StripMotion) -> bool:
+    if motion.detail_fraction < LEAST_STRIP_DETAIL or motion.moved_grey < LEAST_STRIP_MOVED_GREY:
+        return False
+    return motion.columns_fraction <= MOST_CURSOR_FRACTION or motion.shift_ratio <= MOST_SCROLL_RATIO
+
+
+def _is_standing(evidence: Evidence) -> bool:
+    if evidence.sector is None or evidence.strip.detail_fraction < LEAST_STRIP_DETAIL:
+        return False
+    least = STRIP_BESIDE_FRACTION * evidence.inside.mean()
+    if any(_is_box(part) and part.area_fraction >= least for part in evidence.beside):
+        return True
+    return upright_fraction(evidence.inside) >= UPRIGHT_FRACTION
+
+
+def _is_box(part: Part) -> bool:
+    return (
+        part.width_fraction >= STRIP_WIDTH_FRACTION
+        and part.box_fill >= STRIP_BOX_FILL
+        and part.top_width >= STRIP_TOP_WIDTH
+    )
+
+
+# ---- several sectors ------------------------------------------------------------------------------------------------
+
+LEAST_FLAT_TOP = 0.44
+"""Width of an outline a tenth of the way down over its largest width: a sector that the screen does not cut begins near
+a point (up to 0.35 over simulated cines), the outline of several is flat on top."""
+
+MOST_WAIST = 0.8
+MOST_STACKED_WAIST = 0.3
+MOST_STACKED_FILL = 0.8
+"""Two wide parts with less than this between them, under a flat top; and with hardly anything between them, in an
+outline that is not filled, under any."""
+
+MOVING_GREY = 0.6
+"""Temporal deviation of echo, grey levels, however dark it is."""
+
+OTHER_SECTOR_FRACTION = 0.4
+"""Another sector has at least this share of the larger one's area."""
+
+LEAST_PART_FRACTION = 0.03
+"""A sector worth the name covers this share of the picture."""
+
+MOST_REGION_OVERLAP = 0.5
+"""Two tissue regions of DICOM are two views when no more than this share of the smaller lies in the larger."""
+
+
+def find_split(evidence: Evidence) -> Finding | None:
+    """Look for two or more sectors: beside each other, above each other, four at once."""
+    if _has_two_regions(evidence) or _has_two_sectors(evidence):
+        message = "The screen shows more than one sector. Send each view alone, filling the screen."
+        return Finding(FindingCode.SPLIT_VIEW, message)
+    return None
+
+
+def _has_two_regions(evidence: Evidence) -> bool:
+    tissue = [region for region in evidence.cine.regions if region.kind is RegionKind.TISSUE]
+    return any(_overlap(a, b) <= MOST_REGION_OVERLAP for a in tissue for b in tissue if a is not b)
+
+
+def _overlap(first: Region, second: Region) -> float:
+    """Give the share of the smaller region that lies in the other."""
+    width = min(first.right_px, second.right_px) - max(first.left_px, second.left_px)
+    height = min(first.bottom_px, second.bottom_px) - max(first.top_px, second.top_px)
+    areas = [(r.right_px - r.left_px) * (r.bottom_px - r.top_px) for r in (first, second)]
+    return max(0, width) * max(0, height) / min(areas)
+
+
+def _has_two_sectors(evidence: Evidence) -> bool:
+    if evidence.sector is None:
+        fans = [part.area_fraction for part in parts(evidence.frame, None, LEAST_PART_FRACTION) if _is_fan(part)]
+        return len(fans) > 1 and fans[1] >= OTHER_SECTOR_FRACTION * fans[0]
+    least = OTHER_SECTOR_FRACTION * evidence.inside.mean()
+    if any(part.area_fraction >= least for part in evidence.beside):
+        return True
+    echo = echo_mask(evidence.frame, evidence.motion, evidence.inside, MOVING_GREY)
+    narrowest = waist(echo)
+    if _has_flat_top(evidence.inside) and narrowest <= MOST_WAIST:
+        return True
+    return narrowest <= MOST_STACKED_WAIST and fill_fraction(echo, evidence.inside) <= MOST_STACKED_FILL
+
+
+def _is_fan(part: Part) -> bool:
+    return part.top_width < LEAST_FLAT_TOP and part.box_fill < STRIP_BOX_FILL
+
+
+def _has_flat_top(inside: BoolArray) -> bool:
+    """Tell whether an outline is flat on top though the border does not cut it."""
+    return top_width(inside) >= LEAST_FLAT_TOP and not inside[:2].any()
+
+
+# ---- no echocardiogram ----------------------------------------------------------------------------------------------
+
+LEAST_FLAT_FRACTION = 0.45
+"""Share of what lies outside the sector that is one of two even greys: a screen, a page. Letters and tables leave more
+than half; photographs and charts in colour a third."""
+
+LEAST_SPECKLE_FRACTION = 0.45
+"""Share of the sector that has detail: speckle is everywhere, drawn shapes have edges only."""
+
+LEAST_PICTURE_FRACTION = 0.15
+"""Share of a picture without a sector that has detail or is bright, from which it shows something else."""
+
+
+def find_foreign(evidence: Evidence) -> Finding | None:
+    """Look for pictures that are no cardiac ultrasound: text, charts, photographs, other probes."""
+    rough = evidence.detail >= DETAIL_GREY
+    if evidence.sector is None:
+        filled = max(rough.mean(), (evidence.frame > VISIBLE_GREY).mean())
+        return _foreign() if filled >= LEAST_PICTURE_FRACTION else None
+    inside = evidence.inside
+    if rough[inside].mean() < LEAST_SPECKLE_FRACTION or _has_flat_top(inside):
+        return _foreign()
+    return _foreign() if flat_fraction(evidence.frame, ~around(inside)) < LEAST_FLAT_FRACTION else None
+
+
+def _foreign() -> Finding:
+    message = "The screen shows no cardiac sector alone, but text, a chart, a photograph or the picture of another probe."
+    return Finding(FindingCode.FOREIGN_PICTURE, f"{message} Send the two-dimensional view.")
+
+
+# ---- too dark, too bright -------------------------------------------------------------------------------------------
+
+DARK_GREY = 48
+"""Nearly the brightest of a sector (its 95th percentile), grey levels, under which nothing can be told: under a fifth
+of the scale. Simulated cines of all styles are above 79, gain turned down by half of the scale leaves 41."""
+
+MOST_LIT_FRACTION = 0.08
+"""Share of a screen without a sector that is visible, under which it is called nearly black."""
+
+SATURATED_GREY = 160
+"""Mean of a sector from which it is white all over: tissue lies about the middle of the scale, cavities under it. The
+brightest simulated cine has 139, gain turned up by half of the scale 178."""
+
+
+def find_dark(evidence: Evidence) -> Finding | None:
+    """Look for a picture that is nearly black."""
+    if evidence.sector is None:
+        is_dark = (evidence.frame > VISIBLE_GREY).mean() < MOST_LIT_FRACTION
+    else:
+        is_dark = np.percentile(evidence.frame[evidence.inside], 95) < DARK_GREY
+    message = "The picture is nearly black. Check gain and probe contact, and send a cine that shows the heart."
+    return Finding(FindingCode.DARK, message) if is_dark else None
+
+
+def find_saturated(evidence: Evidence) -> Finding | None:
+    """Look for a sector that is white all over."""
+    if evidence.sector is None or evidence.frame[evidence.inside].mean() < SATURATED_GREY:
+        return None
+    return Finding(FindingCode.SATURATED, "The sector is white all over. Turn the gain down and record again.")
+
+
+def find_no_sector(evidence: Evidence) -> Finding | None:
+    """Look for the sector itself."""
+    return NO_SECTOR if evidence.sector is None else None
