@@ -102,19 +102,21 @@ def predict(  # noqa: PLR0913, PLR0917 - one argument an option
     confidence, or "cannot tell". A rejected cine says why. Up to 40 files are told one by one, more are counted, with
     an example and advice for each finding.
 
-    **Try one cine, and look at what the model saw:**
+    One cine, and a picture of what the model saw:
+
     `echoplane predict loop.dcm --pictures out/`
 
-    **A whole archive, as long as it takes:**
+    A whole archive, as long as it takes; the same command goes on where it stopped, and asks again only where the file,
+    the model or the options changed, or what failed for a passing reason:
+
     `echoplane predict /archive --csv views.csv`
-    Stop it when you like; the same command goes on where it stopped, and asks again only about files that changed,
-    another model, other options, or what failed for a passing reason.
 
-    **The same on a server, eight cines in flight:**
+    The same on a server, eight cines in flight; with TLS give `--ca`, with mutual TLS `--certificate` and `--key` too:
+
     `echoplane predict /archive --csv views.csv --server gateway:50051 --workers 8`
-    With TLS give `--ca`, with mutual TLS `--certificate` and `--key` too.
 
-    **For a program:**
+    For a program:
+
     `echoplane predict study/ --json | jq .view`
 
     Folders may hold anything: reports, indexes and other files are told as NOT_A_CINE. Hidden files and links to

@@ -7,6 +7,7 @@ distribution against references.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -33,6 +34,9 @@ LEAST_BIN_PIXELS = 8
 FLOW_CHROMA = 40
 """Largest minus smallest of R, G and B, the tint taken away, from which a pixel is coloured. Blurred chroma of tinted
 maps reaches 31 over simulated cines of all styles and codecs, the palest flow (blended 45:55 with grey) is at 64."""
+
+VISIBLE_GREY = 40
+"""Darker pixels do not tell a tint."""
 
 BLURRED_TINT = 0.5
 """Codecs store chroma coarsely: a tint bleeds into pixels of another brightness by up to half of itself."""
@@ -70,14 +74,14 @@ class Colouring:
         distance: how far the distribution of chroma lies above that of B-mode, 0 to 1.
         flow_distance: largest difference from the distribution of flow, 0 to 1.
         critical: distance from which chance does not explain it.
-        tint_chroma: middle channel difference of the visible pixels, tint included.
+        saturation: middle channel difference of the visible pixels, tint included, over their brightness.
     """
 
     flow_fraction: float
     distance: float
     flow_distance: float
     critical: float
-    tint_chroma: float
+    saturation: float
 
     @property
     def is_flow_like(self) -> bool:
@@ -87,32 +91,35 @@ class Colouring:
 
 def measure_colouring(frame: UInt8Array, inside: BoolArray) -> Colouring:
     """Measure the colours of one frame [h, w, 3] RGB inside a sector [h, w]."""
-    difference, chroma = channel_differences(frame, inside)
-    values = chroma[inside]
+    channels = cv2.split(frame)
+    brightness, difference = _largest(channels), _spread(channels)
+    visible = inside & (brightness >= VISIBLE_GREY)
+    tinted = difference[visible]
+    tint = float(np.median(tinted)) if len(tinted) else 0.0
+    values = untinted_chroma(frame, inside)[inside] if tinted.any() else np.zeros(1, np.uint8)
     tail = strongest(values)
     shares = cumulative(tail)
-    visible = difference[inside & (frame.max(axis=2) >= FLOW_CHROMA)]
-    tint = float(np.median(visible)) if len(visible) else 0.0
     return Colouring(
         flow_fraction=float((values > FLOW_CHROMA + BLURRED_TINT * tint).mean()) if len(values) else 0.0,
         distance=float((B_MODE_CDF - shares).max()),
         flow_distance=float(np.abs(FLOW_CDF - shares).max()),
         critical=critical_distance(max(1, len(tail) // PIXELS_A_SAMPLE), REFERENCE_SAMPLES, SIGNIFICANCE),
-        tint_chroma=tint,
+        saturation=float(np.median(tinted / brightness[visible])) if tint else 0.0,
     )
 
 
-def channel_differences(frame: UInt8Array, inside: BoolArray) -> tuple[UInt8Array, UInt8Array]:
-    """Give largest minus smallest of R, G and B, as it is, and with the tint and thin marks taken away: two [h, w]."""
-    luma = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.int16)
-    offset = frame.astype(np.int16) - luma[..., None]  # [h, w, 3]
-    difference = _spread(offset)
-    if not (difference[inside] > LEVELS[0]).any():
-        return difference, np.zeros_like(difference)
-    level = (2 * frame.max(axis=2).astype(np.int16) + luma) // (3 * _LEVEL_GREY)
-    untinted = _spread(offset - _tints(offset[inside], level[inside])[level])
-    opened = cv2.morphologyEx(untinted, cv2.MORPH_OPEN, np.ones((MARK_PX, MARK_PX), np.uint8))
-    return difference, np.asarray(opened, np.uint8)
+def untinted_chroma(frame: UInt8Array, inside: BoolArray) -> UInt8Array:
+    """Give largest minus smallest of R, G and B, the tint and thin marks taken away, [h, w]."""
+    luma = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    offsets = [cv2.subtract(channel, luma, dtype=cv2.CV_16S) for channel in cv2.split(frame)]
+    brightness = np.asarray(cv2.addWeighted(_largest(cv2.split(frame)), 2 / 3, luma, 1 / 3, 0), np.uint8)
+    level = brightness // _LEVEL_GREY
+    some = inside.copy()
+    some[1::2] = some[:, 1::2] = False  # a quarter of the pixels tells the tint as well
+    tints = _tints(np.stack([offset[some] for offset in offsets], axis=1), level[some])
+    untinted = [offset - tint[level] for offset, tint in zip(offsets, tints.T, strict=True)]
+    opened = cv2.morphologyEx(_spread(untinted), cv2.MORPH_OPEN, np.ones((MARK_PX, MARK_PX), np.uint8))
+    return np.asarray(opened, np.uint8)
 
 
 def _tints(offsets: IntArray, levels: IntArray) -> IntArray:
@@ -134,10 +141,15 @@ def _tints(offsets: IntArray, levels: IntArray) -> IntArray:
     return np.asarray(tints, np.int16)
 
 
-def _spread(channels: IntArray) -> UInt8Array:
-    first, second, third = cv2.split(channels)
-    spread = cv2.max(cv2.max(first, second), third) - cv2.min(cv2.min(first, second), third)
-    return np.clip(spread, 0, 255).astype(np.uint8)
+def _largest(channels: Sequence[cv2.typing.MatLike]) -> UInt8Array:
+    return np.asarray(cv2.max(cv2.max(channels[0], channels[1]), channels[2]), np.uint8)
+
+
+def _spread(channels: Sequence[cv2.typing.MatLike]) -> UInt8Array:
+    """Give largest minus smallest of three channels, [h, w] each, no more than 255."""
+    largest = cv2.max(cv2.max(channels[0], channels[1]), channels[2])
+    smallest = cv2.min(cv2.min(channels[0], channels[1]), channels[2])
+    return np.asarray(cv2.subtract(largest, smallest, dtype=cv2.CV_8U), np.uint8)
 
 
 def strongest(chroma: UInt8Array) -> UInt8Array:

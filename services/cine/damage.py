@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from services.cine.cine import THUMBNAIL_SIDE_PX, Cine, IntArray, UInt8Array
-from services.cine.decoded_frames import DecodedFrames
 from services.cine.errors import CineUnreadableError
+from services.cine.media.decoded_frames import DecodedFrames
 
 MOST_DAMAGED_FRACTION = 0.5
 """Where more frames than that do not decode, the file is damaged rather than the frames."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from services.cine.budget import ReadLimits
 from services.cine.cine import Cine, CineFormat
-from services.cine.containers import is_iso_media
-from services.cine.dicom import read_dicom
+from services.cine.dicom.reader import read_dicom
 from services.cine.errors import CineUnreadableError, Reason
-from services.cine.metaimage import is_metaimage, read_metaimage
-from services.cine.nifti import is_nifti, read_nifti
-from services.cine.video import read_video
+from services.cine.media.containers import is_iso_media
+from services.cine.media.metaimage import is_metaimage, read_metaimage
+from services.cine.media.nifti import is_nifti, read_nifti
+from services.cine.media.video import read_video
 
 _DICOM_PREAMBLE_BYTES = 128
 _SHORTEST_ELEMENT_BYTES = 8

@@ -23,9 +23,9 @@ DECLARED_AREA_FRACTION = 0.001
 """Where DICOM names a colour flow region, so much is enough. The region alone is not believed: some vendors name it
 whether colour is on or off, and colour that is seen nowhere does not hide the heart."""
 
-TINT_CHROMA = 24
-"""Middle channel difference of the visible pixels from which a grey map is called tinted: sepia, the palest, has 45,
-grey through any codec under 10."""
+TINT_SATURATION = 0.12
+"""Middle channel difference of the visible pixels over their brightness, from which a grey map is called tinted: half
+of the palest in use, a cold white; grey through any codec has under 0.05."""
 
 
 def find_colour(evidence: Evidence) -> Finding | None:
@@ -42,8 +42,8 @@ def find_colour(evidence: Evidence) -> Finding | None:
 
 def find_tint(evidence: Evidence) -> Finding | None:
     """Look for a tinted grey map: usable, and worth a word."""
-    tints = [colouring.tint_chroma for colouring in evidence.colours]
-    if not tints or np.median(tints) < TINT_CHROMA or find_colour(evidence):
+    tints = [colouring.saturation for colouring in evidence.colours]
+    if not tints or np.median(tints) < TINT_SATURATION or find_colour(evidence):
         return None
     message = "The grey map is tinted. The view is read all the same; a grey map shows more."
     return Finding(FindingCode.ABNORMAL_COLOURING, message, Severity.WARNING)

@@ -24,9 +24,9 @@ from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless
 
 from services.cine.budget import ReadLimits
 from services.cine.cine import Cine, FrameStore, UInt8Array
-from services.cine.dicom import read_dicom
-from services.cine.dicom_attributes import parse, whole_number
-from services.cine.dicom_pixels import frame_count_of, open_pixels
+from services.cine.dicom.attributes import parse, whole_number
+from services.cine.dicom.pixels import frame_count_of, open_pixels
+from services.cine.dicom.reader import read_dicom
 from services.cine.errors import InputError, Reason
 from tests.builders import LOSSLESS_CODECS, as_rgb, dicom_bytes, fan_frames, region_item
 

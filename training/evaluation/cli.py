@@ -52,3 +52,75 @@ def sector(
     Console(stderr=True).print(table)
     if not measurement.keeps_promise(rows[0]):
         raise typer.Exit(1)
+
+
+@app.command()
+def findings(
+    cines: Annotated[int, typer.Option(min=1, help="How many; 378 show every kind in every style.")] = 378,
+    out: Annotated[Path, typer.Option(help="Folder for cines.csv, rules.csv and misses.png.", file_okay=False)] = Path(
+        "out/findings"
+    ),
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render and judge.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Number of the first subject; the same number, same cines.")] = 0,
+) -> None:
+    """Measure how well each rule of validation works.
+
+    Simulates cines of every variant (plain, colour Doppler, split, M-mode, text and so on) in all styles, sends them as
+    JPEG DICOM, Motion JPEG AVI and H.264 MP4, takes them in as the service does, and counts for every rule how many of
+    those that must get its finding do (sensitivity) and how many others do not (specificity), with 95 % Wilson
+    intervals; then how many of each variant were accepted, and of how many a view is told, also of a single frame.
+    Writes a line a cine to cines.csv, a line a rule and style to rules.csv, and what was judged wrongly to misses.png.
+
+    Example: echoplane evaluate findings --cines 126 --workers 2
+    """
+    import cv2
+    from rich.console import Console
+    from rich.table import Table
+
+    from training.evaluation import findings as measurement
+
+    measured = measurement.measure_all(measurement.plan(cines, seed), workers)
+    out.mkdir(parents=True, exist_ok=True)
+    measurement.write_cines(measured, out / "cines.csv")
+    measurement.write_rules(measured, out / "rules.csv")
+    (out / "misses.png").write_bytes(cv2.imencode(".png", measurement.draw_misses(measured))[1].tobytes())
+    rules = Table("rule", "sensitivity", "specificity", "specificity on usable views")
+    for rule in measurement.RULES:
+        rates = (
+            measurement.sensitivity(measured, rule),
+            measurement.specificity(measured, rule),
+            measurement.specificity(measured, rule, usable_only=True),
+        )
+        rules.add_row(rule, *map(str, rates))
+    answers = Table("variant", "accepted", "view told", "view told of a still")
+    for variant in measurement.WANTED:
+        told = (measurement.told(measured, variant, still) for still in (False, True))
+        answers.add_row(variant, str(measurement.accepted(measured, variant)), *map(str, told))
+    console = Console(stderr=True)
+    console.print(rules)
+    console.print(answers)
+
+
+@app.command()
+def colour(
+    cines: Annotated[int, typer.Option(min=63, help="How many are drawn; a quarter of them is of use.")] = 756,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render and measure.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Number of the first subject; the same number, same cines.")] = 0,
+) -> None:
+    """Measure the distributions that the colour rule compares with.
+
+    Prints the share of a sector's most coloured hundredth at or under each level of chroma, over B-mode (half of it
+    tinted) and over colour Doppler: the constants B_MODE_CDF and FLOW_CDF of services/cine/colour.py.
+
+    Example: echoplane evaluate colour --cines 252 --workers 2
+    """
+    from rich.console import Console
+
+    from services.cine.colour import LEVELS
+    from training.evaluation.colour import measure_references
+
+    means = measure_references(cines, seed, workers)
+    console = Console(stderr=True)
+    console.print("level     ", LEVELS.tolist())
+    console.print("B_MODE_CDF", ((means["b_mode"] + means["tinted"]) / 2).round(2).tolist())
+    console.print("FLOW_CDF  ", means["colour_doppler"].round(2).tolist())

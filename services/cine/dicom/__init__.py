@@ -1,0 +1,1 @@
+"""DICOM ultrasound objects as cines."""

@@ -1,0 +1,1 @@
+"""Video, pictures and research volumes as cines."""
