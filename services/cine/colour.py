@@ -12,8 +12,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from services.cine.cine import BoolArray, FloatArray, IntArray, UInt8Array
+from services.cine.cine import BoolArray, FloatArray, UInt8Array
+
+Int16Array = NDArray[np.int16]
 
 BRIGHTNESS_LEVELS = 16
 """A grey map gives every brightness one colour: the middle colour of each of so many levels is its tint. Brightness is
@@ -38,8 +41,9 @@ maps reaches 31 over simulated cines of all styles and codecs, the palest flow (
 VISIBLE_GREY = 40
 """Darker pixels do not tell a tint."""
 
-BLURRED_TINT = 0.5
-"""Codecs store chroma coarsely: a tint bleeds into pixels of another brightness by up to half of itself."""
+BLURRED_TINT = 0.6
+"""Codecs store chroma coarsely: a strong tint bleeds into pixels of another brightness, in rainbows and in small
+pictures by more than half of itself."""
 
 MARK_PX = 3
 """Lines, letters and calipers are thinner than this once the frame is reduced; flow is not."""
@@ -122,7 +126,7 @@ def untinted_chroma(frame: UInt8Array, inside: BoolArray) -> UInt8Array:
     return np.asarray(opened, np.uint8)
 
 
-def _tints(offsets: IntArray, levels: IntArray) -> IntArray:
+def _tints(offsets: Int16Array, levels: UInt8Array) -> Int16Array:
     """Give the tint of every level of brightness: offsets [P, 3] at levels [P] to [BRIGHTNESS_LEVELS, 3].
 
     What is more saturated than the dark echo cannot be tint: it gets the tint of the dark echo.

@@ -52,9 +52,9 @@ def find_jumps(thumbnails: UInt8Array) -> np.ndarray[tuple[int], np.dtype[np.boo
     jumps = np.zeros(len(thumbnails), np.bool_)
     if len(thumbnails) < 3:
         return jumps
-    height = thumbnails.shape[1] // BANDS * BANDS
-    small = thumbnails[:, :height:2, ::2].astype(np.int16)
-    bands = small.reshape(len(small), BANDS, -1)
+    small = thumbnails[:, ::2, ::2].astype(np.int16)
+    count = min(BANDS, small.shape[1])
+    bands = small[:, : small.shape[1] // count * count].reshape(len(small), count, -1)
     step = np.abs(np.diff(bands, axis=0)).mean(axis=2)  # [T - 1, BANDS]
     skip = np.abs(bands[2:] - bands[:-2]).mean(axis=2)  # [T - 2, BANDS]
     jumps[1:-1] = (np.minimum(step[:-1], step[1:]) > JUMP_FACTOR * skip + JUMP_GREY).any(axis=1)

@@ -81,9 +81,9 @@ def detail(frame: UInt8Array) -> UInt8Array:
     return np.asarray(cv2.subtract(cv2.dilate(frame, around), cv2.erode(frame, around)), np.uint8)
 
 
-def gap_px(frame: UInt8Array) -> int:
+def gap_px(frame: UInt8Array | BoolArray) -> int:
     """Give the size of holes that are closed, odd, px."""
-    return max(3, round(min(frame.shape[:2]) * GAP_FRACTION) | 1)
+    return max(3, int(min(frame.shape[:2]) * GAP_FRACTION + 0.5) | 1)
 
 
 def around(inside: BoolArray) -> BoolArray:
@@ -136,18 +136,11 @@ def upright_fraction(inside: BoolArray) -> float:
 
 def echo_mask(frame: UInt8Array, motion: FloatArray, inside: BoolArray, moving_grey: float) -> UInt8Array:
     """Mark what is seen or moves inside the sector, small gaps closed, 0 and 1, all [h, w]."""
-    seen = (motion > moving_grey) | (detail(frame) >= DETAIL_GREY) | (frame > VISIBLE_GREY)
+    seen = (motion > moving_grey) | (detail(frame) >= DETAIL_GREY) | (frame > VISIBLE_GREY // 2)
     solid = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     side = gap_px(frame)
     solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     return np.asarray(solid * inside, np.uint8)
-
-
-def fill_fraction(echo: UInt8Array, inside: BoolArray) -> float:
-    """Give the share of the sector within the outer contours of its echo, both [h, w]: cavities count, gaps do not."""
-    contours, _ = cv2.findContours(echo, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    filled = cv2.drawContours(np.zeros_like(echo), contours, -1, 1, cv2.FILLED)
-    return float(filled.sum() / max(1, int(inside.sum())))
 
 
 def waist(echo: UInt8Array) -> float:
@@ -192,7 +185,7 @@ def strip_motion(thumbnails: UInt8Array) -> StripMotion:
     edge = is_detail[:-1, :-1]
     down = cv2.absdiff(middle[1:], middle[:-1])[:, :-1][edge]
     across = cv2.absdiff(middle[:, 1:], middle[:, :-1])[:-1][edge]
-    starts = np.unique(np.linspace(0, count - 2, SWEEP_PAIRS).astype(int)) if count > 1 else []
+    starts = sorted({(count - 1) * pair // SWEEP_PAIRS for pair in range(SWEEP_PAIRS)}) if count > 1 else []
     changes = [_change(thumbnails[start, rows], thumbnails[start + 1, rows]) for start in starts]
     moved, columns, shift = np.median(changes, axis=0) if changes else (0.0, 1.0, 1.0)
     return StripMotion(

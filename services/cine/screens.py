@@ -14,7 +14,6 @@ from services.cine.layout import (
     StripMotion,
     around,
     echo_mask,
-    fill_fraction,
     flat_fraction,
     parts,
     top_width,
@@ -53,7 +52,11 @@ the side, have up to a fifth."""
 STRIP_WIDTH_FRACTION = 0.5
 STRIP_BOX_FILL = 0.8
 STRIP_TOP_WIDTH = 0.7
-"""A strip is wide and has the shape of a box."""
+STRIP_HEIGHT_FRACTION = 0.08
+"""A strip is wide, has the shape of a box, and is higher than a row of keys."""
+
+MOST_LIT_STRIP = 0.8
+"""Share of the screen that is visible under a strip; a landscape that a camera pans over fills it."""
 
 UPRIGHT_FRACTION = 0.3
 """Share of the height of the outline with upright sides away from the border: no sector has it, a strip with a sector
@@ -67,7 +70,8 @@ def find_strip(evidence: Evidence) -> Finding | None:
         return _strip(FindingCode.SPECTRAL_DOPPLER)
     if RegionKind.M_MODE in declared:
         return _strip(FindingCode.M_MODE)
-    if not (_is_running(evidence.strip) or _is_standing(evidence)):
+    is_lit = (evidence.frame > VISIBLE_GREY).mean() > MOST_LIT_STRIP
+    if not ((_is_running(evidence.strip) and not is_lit) or _is_standing(evidence)):
         return None
     is_layered = evidence.strip.steepness >= LEAST_STEEPNESS
     return _strip(FindingCode.M_MODE if is_layered else FindingCode.SPECTRAL_DOPPLER)
@@ -98,6 +102,7 @@ def _is_box(part: Part) -> bool:
         part.width_fraction >= STRIP_WIDTH_FRACTION
         and part.box_fill >= STRIP_BOX_FILL
         and part.top_width >= STRIP_TOP_WIDTH
+        and part.area_fraction >= STRIP_HEIGHT_FRACTION * part.width_fraction
     )
 
 
@@ -107,17 +112,17 @@ LEAST_FLAT_TOP = 0.44
 """Width of an outline a tenth of the way down over its largest width: a sector that the screen does not cut begins near
 a point (up to 0.35 over simulated cines), the outline of several is flat on top."""
 
-MOST_WAIST = 0.8
+MOST_WAIST = 0.57
 MOST_STACKED_WAIST = 0.3
-MOST_STACKED_FILL = 0.8
-"""Two wide parts with less than this between them, under a flat top; and with hardly anything between them, in an
-outline that is not filled, under any."""
+"""Two wide parts with less than this between them, under a flat top; or with hardly anything between them, under any.
+One simulated view in 200 has under 0.7, where a shadow parts it, none under 0.38."""
 
 MOVING_GREY = 0.6
 """Temporal deviation of echo, grey levels, however dark it is."""
 
-OTHER_SECTOR_FRACTION = 0.4
-"""Another sector has at least this share of the larger one's area."""
+OTHER_SECTOR_FRACTION = 0.33
+"""Another sector has at least this share of the larger one's area; of what else is written or drawn beside one, no part
+has more than 0.27 in simulated screens."""
 
 LEAST_PART_FRACTION = 0.03
 """A sector worth the name covers this share of the picture."""
@@ -156,9 +161,7 @@ def _has_two_sectors(evidence: Evidence) -> bool:
         return True
     echo = echo_mask(evidence.frame, evidence.motion, evidence.inside, MOVING_GREY)
     narrowest = waist(echo)
-    if _has_flat_top(evidence.inside) and narrowest <= MOST_WAIST:
-        return True
-    return narrowest <= MOST_STACKED_WAIST and fill_fraction(echo, evidence.inside) <= MOST_STACKED_FILL
+    return narrowest <= (MOST_WAIST if _has_flat_top(evidence.inside) else MOST_STACKED_WAIST)
 
 
 def _is_fan(part: Part) -> bool:
@@ -190,13 +193,17 @@ def find_foreign(evidence: Evidence) -> Finding | None:
         filled = max(rough.mean(), (evidence.frame > VISIBLE_GREY).mean())
         return _foreign() if filled >= LEAST_PICTURE_FRACTION else None
     inside = evidence.inside
-    if rough[inside].mean() < LEAST_SPECKLE_FRACTION or _has_flat_top(inside):
+    if rough[inside].mean() < LEAST_SPECKLE_FRACTION:
+        return _foreign()
+    if evidence.cine.frame_count > 1 and _has_flat_top(inside):  # of a still, the dark parts of a sector are not found
         return _foreign()
     return _foreign() if flat_fraction(evidence.frame, ~around(inside)) < LEAST_FLAT_FRACTION else None
 
 
 def _foreign() -> Finding:
-    message = "The screen shows no cardiac sector alone, but text, a chart, a photograph or the picture of another probe."
+    message = (
+        "The screen shows no cardiac sector alone, but text, a chart, a photograph or the picture of another probe."
+    )
     return Finding(FindingCode.FOREIGN_PICTURE, f"{message} Send the two-dimensional view.")
 
 

@@ -21,6 +21,7 @@ from services.client import CallError, Client, Tls
 from services.models.onnx_backend import OnnxBackend
 from services.models.spec import VIEW_CLASSIFIER
 from services.models.view_classifier import predict_view
+from tests.builders import dicom_bytes, fan_frames
 
 REPOSITORY = Path("model_repository")
 
@@ -66,6 +67,10 @@ async def test_another_modality_is_an_answer_without_a_view(gateway: Gateway) ->
     assert not answer.probabilities
 
 
+JPIP_REFERENCED = dicom_bytes(fan_frames(), "1.2.840.10008.1.2.4.94", fragments=[b"\0\0"])
+"""Its pixels lie on another server (PS3.5 section A.6)."""
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
@@ -73,7 +78,7 @@ async def test_another_modality_is_an_answer_without_a_view(gateway: Gateway) ->
         (b"neither a cine nor anything else " * 40, "FORMAT_UNKNOWN"),
         (example("rtplan.dcm"), "PIXELS_MISSING"),
         (example("examples_ybr_color.dcm")[:100_000], "PIXELS_DAMAGED"),
-        (example("examples_jpeg2k.dcm"), "CODEC_UNSUPPORTED"),
+        (JPIP_REFERENCED, "CODEC_UNSUPPORTED"),
     ],
 )
 async def test_what_cannot_be_read_is_a_typed_error(gateway: Gateway, data: bytes, reason: str) -> None:

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -53,6 +54,7 @@ SMALL_CHANCE = 0.2
 
 Z_95 = 1.96  # of the normal distribution, two-sided
 _MOST_MISSES = 40
+_Result = TypeVar("_Result")
 _TILE_PX = 220
 
 
@@ -120,18 +122,18 @@ class Rate:
 
 
 def plan(cines: int, seed: int) -> list[Order]:
-    """Order cines over all kinds of all variants, styles and transports in turn; subjects are numbered from `seed`."""
+    """Order cines over all kinds of all variants and styles in turn, the rest by chance; subjects start at `seed`."""
     kinds = [(variant, kind) for variant in WANTED for kind in KINDS[variant]]
     orders = []
     for index in range(cines):
         rng = np.random.default_rng([seed + index, 163])
-        variant, kind = kinds[index % len(kinds)]
-        turn = index // len(kinds)
-        transport = TRANSPORTS[(index + turn) % len(TRANSPORTS)]
+        turn, place = divmod(index, len(kinds))
+        variant, kind = kinds[place]
+        transport = TRANSPORTS[int(rng.integers(len(TRANSPORTS)))]
         order = Order(
             subject=seed + index,
             view=VIEWS[int(rng.integers(len(VIEWS)))],
-            style=STYLES[(index + turn) % len(STYLES)],
+            style=STYLES[(place + turn) % len(STYLES)],
             variant=variant,
             kind=kind,
             transport=transport,
@@ -152,7 +154,7 @@ def measure_all(orders: Sequence[Order], workers: int) -> list[Measured]:
     return measured
 
 
-def run[Result](task: Callable[[Order], Result], orders: Sequence[Order], workers: int) -> Iterator[Result]:
+def run(task: Callable[[Order], _Result], orders: Sequence[Order], workers: int) -> Iterator[_Result]:
     """Do a task for every order, in order."""
     if workers <= 1:
         yield from map(task, orders)
@@ -226,14 +228,13 @@ def write_cines(measured: Sequence[Measured], path: Path) -> None:
     """Write one line a cine."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(
-            "subject view style variant kind transport quality size_px codes accepted has_view still_has_view".split()
-        )
+        described = ["subject", "view", "style", "variant", "kind", "transport", "quality", "size_px"]
+        writer.writerow([*described, "codes", "accepted", "has_view", "still_has_view"])
         for one in measured:
             o = one.order
-            described = (o.subject, o.view, o.style, o.variant, o.kind, o.transport, o.quality, o.size_px or "")
+            cells = (o.subject, o.view, o.style, o.variant, o.kind, o.transport, o.quality, o.size_px or "")
             flags = (int(one.is_accepted), int(one.has_view), int(one.still_has_view))
-            writer.writerow([*described, " ".join(one.codes), *flags])
+            writer.writerow([*cells, " ".join(one.codes), *flags])
 
 
 def write_rules(measured: Sequence[Measured], path: Path) -> None:

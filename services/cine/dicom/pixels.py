@@ -197,7 +197,8 @@ def _raw_source(
     has_halved_chroma = form.interpretation == "YBR_FULL_422" and len(data) <= halved_bytes + 1 and columns % 2 == 0
     size = halved_bytes if has_halved_chroma else frames * rows * columns * samples
     width = form.allocated_bits // 8
-    if not size * width <= len(data) <= size * width + 1:  # one byte of padding to an even length
+    least_lie = min(rows, columns) * samples  # what one row or column too few leaves over; less is padding
+    if not 0 <= len(data) - size * width < max(2, least_lie * width):
         raise damaged_pixels(f"{len(data)} bytes of pixels where {size * width} belong")
     order = "<" if pixels.encoding.is_little else ">"
     stored = np.frombuffer(data, f"{order}u{width}", count=size)

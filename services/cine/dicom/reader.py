@@ -64,7 +64,7 @@ def read_dicom(data: bytes | memoryview, limits: ReadLimits) -> Cine:
     rows, columns = whole_number(attributes, "Rows"), whole_number(attributes, "Columns")
     frame_count = frame_count_of(found, rows, columns)
     limits.check_shape(frame_count, rows, columns)
-    modality = text(attributes, "Modality")
+    modality = text(attributes, "Modality").strip("\0 ").upper()
     is_ultrasound = modality == "US" or (not modality and found.sop_class in _ULTRASOUND_CLASSES)
     shape = (frame_count, rows, columns)
     store = open_pixels(found, pixels, shape, limits) if is_ultrasound else OtherModality()

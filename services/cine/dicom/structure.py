@@ -25,6 +25,7 @@ _TRANSFER_SYNTAX, _MEDIA_CLASS = 0x00020010, 0x00020002
 _DELIMITERS = 0xFFFE
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _UNDEFINED = 0xFFFFFFFF
+_ZLIB = b"\x78"  # deflate with a window of 32 KiB (RFC 1950 section 2.2)
 _LONG = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
 """Value representations whose length has 32 bits (PS3.5 table 7.1-1)."""
 
@@ -130,7 +131,8 @@ def open_structure(data: bytes | memoryview, limits: ReadLimits) -> Structure:
 
 
 def _inflate(data: memoryview, limits: ReadLimits) -> bytes:
-    decoder = zlib.decompressobj(-zlib.MAX_WBITS)
+    has_zlib_header = bytes(data[:1]) == _ZLIB  # which PS3.5 A.5 leaves away, and some writers do not
+    decoder = zlib.decompressobj(zlib.MAX_WBITS if has_zlib_header else -zlib.MAX_WBITS)
     try:
         inflated = decoder.decompress(data, limits.most_inflated_bytes(len(data)) + 1)
     except zlib.error as error:

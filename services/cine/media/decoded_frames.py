@@ -12,7 +12,7 @@ KEPT_SIDE_PX = 448
 so nothing the model sees is lost) are kept at half size."""
 
 COLOUR_EVERY = 10
-"""One frame in so many is kept in colour too: a colour box may be switched on late, and a jet lasts a third of a beat."""
+"""One frame in so many is kept in colour too: a box may be switched on late, and a jet lasts a third of a beat."""
 
 
 class DecodedFrames:

@@ -12,7 +12,7 @@ from av.video.reformatter import VideoReformatter
 from services.cine.cine import UInt8Array
 
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
-_PACKED_LUMA = {"yuyv422": 0, "uyvy422": 1}  # where the first luma byte of a pair of pixels stands
+_PACKED_LUMA = {"yuyv422": 0, "yvyu422": 0, "uyvy422": 1}  # where the first luma byte of a pair of pixels stands
 _OPAQUE = 255
 _TRANSPARENT = ("rgba", "bgra", "ya", "pal8")
 

@@ -217,15 +217,23 @@ def _video_stream(container: InputContainer, decoders: frozenset[str], kind: Cin
 def _decode(
     container: InputContainer, stream: VideoStream, limits: ReadLimits, painter: FramePainter
 ) -> tuple[DecodedFrames, int]:
-    """Decode all frames, and count the packets that should have given one each."""
-    frames, packets = DecodedFrames(), 0
+    """Decode all frames, and count the packets that should have given one each.
+
+    AVI has no presentation times: where pictures are stored in another order than they are shown, the times of the
+    packets, each shown for one period, are those of the frames.
+    """
+    frames, stored = DecodedFrames(), list[int | None]()
     rate_hz = float(stream.average_rate or 0) or 1.0
     for packet in container.demux(stream):
-        packets += bool(packet.size) and not packet.is_discard
+        if packet.size and not packet.is_discard:
+            stored.append(packet.dts)
         for image in packet.decode():
             limits.check_shape(frames.frame_count + 1, image.height, image.width)
             time_s = frames.frame_count / rate_hz if image.time is None else image.time
             frames.append(*painter.paint(image, frames.wants_colour), time_s, bool(image.is_corrupt))
             if container.format.name in _STILLS:
                 return frames, 1
-    return frames, packets
+    times_s = [float(ticks * stream.time_base) for ticks in stored if ticks is not None and stream.time_base]
+    if container.format.name == "avi" and len(times_s) == frames.frame_count:
+        frames.times_s = times_s
+    return frames, len(stored)

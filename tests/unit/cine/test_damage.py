@@ -79,3 +79,16 @@ def test_noise_a_cut_and_a_frozen_picture_are_no_damage() -> None:
     assert not find_jumps(noise).any()
     assert not find_jumps(np.concatenate([still_frames(6), fan_frames(6, seed=5)])).any()
     assert not find_jumps(FRAMES[:2]).any()
+
+
+def test_a_cine_that_flickers_from_end_to_end_is_left_whole() -> None:
+    flickering = FRAMES.copy()
+    flickering[::2] = 255 - flickering[::2]
+    assert find_jumps(flickering).mean() > 0.5
+    assert decode_thumbnails(opened(dicom_bytes(flickering)))[1].tolist() == list(range(14))
+
+
+@pytest.mark.parametrize("rows", [1, 9, 37, 100])
+def test_frames_of_any_height_are_compared(rows: int) -> None:
+    assert not find_jumps(np.zeros((5, rows, 20), np.uint8)).any()
+    assert find_jumps(spoilt(np.zeros((5, rows, 20), np.uint8), 2, slice(None))).tolist() == [0, 0, 1, 0, 0]

@@ -222,8 +222,8 @@ async def test_an_accepted_cine_is_counted() -> None:
 async def test_a_rejected_cine_is_counted_by_its_first_finding() -> None:
     desk = Desk()
     await desk.ask([header(), *chunks(dicom_bytes(still_frames(3)))])
-    assert desk.counted("requests_total", method=METHOD, outcome="rejected", reason="STILL") == 1
-    assert desk.counted("findings_total", code="STILL") == desk.counted("findings_total", code="TOO_SHORT") == 1
+    assert desk.counted("requests_total", method=METHOD, outcome="rejected", reason="FROZEN") == 1
+    assert desk.counted("findings_total", code="FROZEN") == desk.counted("findings_total", code="TOO_SHORT") == 1
     assert desk.counted("predictions_total", view="A4C", verdict="REJECTED") == 1
 
 
@@ -283,7 +283,7 @@ async def test_the_response_says_what_the_assessment_says() -> None:
 async def test_findings_and_a_view_stand_side_by_side() -> None:
     response = to_response("", await assess(dicom_bytes(still_frames())))
     assert response.verdict == view_pb2.VERDICT_REJECTED
-    assert response.findings[0].code == view_pb2.FINDING_CODE_STILL
+    assert response.findings[0].code == view_pb2.FINDING_CODE_FROZEN
     assert response.findings[0].severity == view_pb2.SEVERITY_REJECT
     assert response.view == view_pb2.VIEW_A4C
 

@@ -49,8 +49,9 @@ def test_frames_of_uneven_length_keep_their_times(container: str, codec: str, st
     assert np.allclose(read(data).frame_times_ms, UNEVEN_MS, atol=1)
 
 
-def test_frames_that_are_stored_out_of_order_come_in_order() -> None:
-    times_ms = read(video_bytes(FRAMES, "mp4", "libx264", "yuv420p", bf="2", crf="10")).frame_times_ms
+@pytest.mark.parametrize("container", ["mp4", "avi"])
+def test_frames_that_are_stored_out_of_order_come_in_order(container: str) -> None:
+    times_ms = read(video_bytes(FRAMES, container, "libx264", "yuv420p", bf="2", crf="10")).frame_times_ms
     assert np.allclose(times_ms, np.arange(6) * 40, atol=1)
 
 
