@@ -360,7 +360,7 @@ def apng_bytes(frames: UInt8Array, step_ms: int = 40) -> bytes:
 def metaimage_bytes(samples: NDArray[Any], is_compressed: bool = False, **fields: Any) -> bytes:
     """Write a MetaImage, samples [T, H, W], [H, W] or RGB [T, H, W, 3]; `fields` replace or, with None, drop a line."""
     names = {"u1": "UCHAR", "i1": "CHAR", "u2": "USHORT", "i2": "SHORT", "u4": "UINT", "i4": "INT", "f4": "FLOAT"}
-    kind = names.get(samples.dtype.str[1:], "DOUBLE")
+    kind = ({"i8": "LONG_LONG", "u8": "ULONG_LONG"} | names).get(samples.dtype.str[1:], "DOUBLE")
     extents = samples.shape[:3][::-1]
     header: dict[str, Any] = {
         "ObjectType": "Image",

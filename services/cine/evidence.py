@@ -10,7 +10,7 @@ import numpy as np
 
 from services.cine.cine import BoolArray, Cine, FloatArray, UInt8Array
 from services.cine.colour import Colouring, measure_colouring
-from services.cine.layout import Part, StripMotion, around, detail, parts, strip_motion
+from services.cine.layout import Part, StripMotion, around, changed_fraction, detail, parts, strip_motion
 from services.cine.sector import Sector, lasting_sd
 
 
@@ -58,6 +58,11 @@ class Evidence:
     def strip(self) -> StripMotion:
         """What happens where a strip would run."""
         return strip_motion(self.thumbnails)
+
+    @cached_property
+    def changed_beside(self) -> float:
+        """The share of the picture that changes in the course of the cine outside the sector."""
+        return changed_fraction(self.thumbnails, around(self.inside))
 
     @cached_property
     def beside(self) -> list[Part]:

@@ -33,6 +33,9 @@ MOST_SHIFT_PX = 8
 UPRIGHT_WIDTH = 0.96
 """Of the largest width, from which the sides of an outline are upright."""
 
+TIME_SAMPLES = 16
+"""Frames that tell what changes in the course of a cine; the extreme of either end may be damage and is left out."""
+
 MOVED_SHARE = 0.8
 """Of all that changes from one frame to the next; the columns that hold it are counted."""
 
@@ -174,6 +177,21 @@ def flat_fraction(frame: UInt8Array, outside: BoolArray) -> float:
     best = int(pairs.argmax())
     others = np.delete(pairs, [max(0, best - 1), best, min(len(pairs) - 1, best + 1)])
     return float((pairs[best] + others.max()) / outside.sum())
+
+
+def changed_fraction(thumbnails: UInt8Array, without: BoolArray) -> float:
+    """Give the share of the picture outside `without` [h, w] that changes in the course of a cine [T, h, w].
+
+    Thin things do not count: the trace of an ECG, a clock, a pointer.
+    """
+    if len(thumbnails) < 4:
+        return 0.0
+    places = np.unique(np.linspace(0, len(thumbnails) - 1, TIME_SAMPLES).round().astype(int))
+    samples = np.sort(thumbnails[places], axis=0)
+    changed = ((cv2.subtract(samples[-2], samples[1]) >= VISIBLE_GREY) & ~without).astype(np.uint8)
+    closed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    side = gap_px(without)
+    return float(cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((side, side), np.uint8)).mean())
 
 
 def strip_motion(thumbnails: UInt8Array) -> StripMotion:

@@ -7,7 +7,15 @@ import numpy as np
 from services.cine.cine import RegionKind
 from services.cine.evidence import Evidence
 from services.cine.findings import Finding, FindingCode, Severity
-from services.cine.screens import find_dark, find_foreign, find_no_sector, find_saturated, find_split, find_strip
+from services.cine.screens import (
+    find_changing_beside,
+    find_dark,
+    find_foreign,
+    find_no_sector,
+    find_saturated,
+    find_split,
+    find_strip,
+)
 
 __all__ = ["Finding", "FindingCode", "Severity", "validate"]
 
@@ -102,7 +110,7 @@ def find_damaged(evidence: Evidence) -> Finding | None:
     return Finding(FindingCode.DAMAGED_FRAMES, f"{message} Export the cine again if you can.", Severity.WARNING)
 
 
-WITHOUT_VIEW = (find_strip, find_dark, find_saturated, find_split, find_foreign, find_no_sector)
+WITHOUT_VIEW = (find_strip, find_dark, find_saturated, find_split, find_foreign, find_no_sector, find_changing_beside)
 """Rules for what shows no single view; the first that applies hides all others but a still."""
 
 WITH_VIEW = (find_colour, find_frozen, find_too_short, find_tint, find_damaged)

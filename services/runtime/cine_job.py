@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import av
+import av.subtitles.codeccontext  # PyAV loads it at the first track of subtitles
 import cv2
 import imagecodecs
 import numpy as np

@@ -62,6 +62,7 @@ def findings(
     ),
     workers: Annotated[int, typer.Option(min=1, help="Processes that render and judge.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Number of the first subject; the same number, same cines.")] = 0,
+    variant: Annotated[str, typer.Option(help="Only these cines, b_mode for one; by default all variants.")] = "",
 ) -> None:
     """Measure how well each rule of validation works.
 
@@ -71,7 +72,9 @@ def findings(
     intervals; then how many of each variant were accepted, and of how many a view is told, also of a single frame.
     Writes a line a cine to cines.csv, a line a rule and style to rules.csv, and what was judged wrongly to misses.png.
 
-    Example: echoplane evaluate findings --cines 126 --workers 2
+    Examples: echoplane evaluate findings --cines 126 --workers 2
+
+    echoplane evaluate findings --variant b_mode --cines 240
     """
     import cv2
     from rich.console import Console
@@ -79,7 +82,10 @@ def findings(
 
     from training.evaluation import findings as measurement
 
-    measured = measurement.measure_all(measurement.plan(cines, seed), workers)
+    if variant and variant not in measurement.WANTED:
+        raise typer.BadParameter(f"{variant} is none of {', '.join(measurement.WANTED)}", param_hint="--variant")
+    variants = [variant] if variant else tuple(measurement.WANTED)
+    measured = measurement.measure_all(measurement.plan(cines, seed, variants), workers)
     out.mkdir(parents=True, exist_ok=True)
     measurement.write_cines(measured, out / "cines.csv")
     measurement.write_rules(measured, out / "rules.csv")
@@ -93,9 +99,9 @@ def findings(
         )
         rules.add_row(rule, *map(str, rates))
     answers = Table("variant", "accepted", "view told", "view told of a still")
-    for variant in measurement.WANTED:
-        told = (measurement.told(measured, variant, still) for still in (False, True))
-        answers.add_row(variant, str(measurement.accepted(measured, variant)), *map(str, told))
+    for shown in variants:
+        told = (measurement.told(measured, shown, still) for still in (False, True))
+        answers.add_row(shown, str(measurement.accepted(measured, shown)), *map(str, told))
     console = Console(stderr=True)
     console.print(rules)
     console.print(answers)
@@ -120,7 +126,8 @@ def colour(
     from training.evaluation.colour import measure_references
 
     means = measure_references(cines, seed, workers)
-    console = Console(stderr=True)
-    console.print("level     ", LEVELS.tolist())
-    console.print("B_MODE_CDF", ((means["b_mode"] + means["tinted"]) / 2).round(2).tolist())
-    console.print("FLOW_CDF  ", means["colour_doppler"].round(2).tolist())
+    console = Console(stderr=True, soft_wrap=True)
+    b_mode = (means["b_mode"] + means["tinted"]) / 2
+    console.print("LEVELS     " + ", ".join(map(str, LEVELS)))
+    console.print("B_MODE_CDF " + ", ".join(f"{share:.2f}" for share in b_mode))
+    console.print("FLOW_CDF   " + ", ".join(f"{share:.2f}" for share in means["colour_doppler"]))

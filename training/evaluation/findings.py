@@ -121,9 +121,9 @@ class Rate:
         return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def plan(cines: int, seed: int) -> list[Order]:
-    """Order cines over all kinds of all variants and styles in turn, the rest by chance; subjects start at `seed`."""
-    kinds = [(variant, kind) for variant in WANTED for kind in KINDS[variant]]
+def plan(cines: int, seed: int, variants: Sequence[str] = tuple(WANTED)) -> list[Order]:
+    """Order cines over all kinds of variants and all styles in turn, the rest by chance; subjects start at `seed`."""
+    kinds = [(variant, kind) for variant in variants for kind in KINDS[variant]]
     orders = []
     for index in range(cines):
         rng = np.random.default_rng([seed + index, 163])

@@ -51,6 +51,8 @@ _WANTED_KEYWORDS = (
 _WANTED = {tag_for_keyword(keyword) for keyword in _WANTED_KEYWORDS}
 _FLOATS = {tag_for_keyword("FloatPixelData"), tag_for_keyword("DoubleFloatPixelData")}
 
+config.settings.reading_validation_mode = config.IGNORE  # pydicom logs what it finds invalid, word for word
+
 
 @dataclass(frozen=True)
 class DicomObject:

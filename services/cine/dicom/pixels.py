@@ -193,11 +193,11 @@ def _raw_source(
     """View uncompressed bytes as frames; Planar Configuration 1 stores [T, C, H, W]."""
     frames, rows, columns, samples = shape
     data = _in_byte_order(pixels, form.allocated_bits)
-    halved_bytes = frames * rows * columns * 2
-    has_halved_chroma = form.interpretation == "YBR_FULL_422" and len(data) <= halved_bytes + 1 and columns % 2 == 0
-    size = halved_bytes if has_halved_chroma else frames * rows * columns * samples
+    size = frames * rows * columns * samples
+    has_halved_chroma = form.interpretation == "YBR_FULL_422" and len(data) < size and columns % 2 == 0
+    size = size // 3 * 2 if has_halved_chroma else size
     width = form.allocated_bits // 8
-    least_lie = min(rows, columns) * samples  # what one row or column too few leaves over; less is padding
+    least_lie = size // (frames * max(rows, columns))  # what one row or column too few leaves over; less is padding
     if not 0 <= len(data) - size * width < max(2, least_lie * width):
         raise damaged_pixels(f"{len(data)} bytes of pixels where {size * width} belong")
     order = "<" if pixels.encoding.is_little else ">"

@@ -37,31 +37,34 @@ _TYPES = {
         256: "i1",
         512: "u2",
         768: "u4",
+        1024: "i8",
+        1280: "u8",
         2304: "(4,)u1",
     }.items()
 }
-"""By `datatype` (nifti1.h); complex, 64-bit integer and 128-bit samples are no pictures."""
+"""By `datatype` (nifti1.h); complex and 128-bit samples are no pictures."""
 
 _MM = {1: 1_000.0, 2: 1.0, 3: 0.001}  # of metre, mm, um: the lower three bits of xyzt_units
 _MS = {8: 1_000.0, 16: 1.0, 24: 0.001}  # of second, ms, us: the next three
 _TIME_AXIS = 4  # of `dim`: x, y, z, t
+_VECTOR, _VECTOR_AXIS = 1007, 5  # NIFTI_INTENT_VECTOR: ITK stores RGB so, one channel after another
 
 
-_FIELDS = ["dim", "datatype", "pixdim", "offset", "scaling", "units", "magic"]
+_FIELDS = ["dim", "intent", "datatype", "pixdim", "offset", "scaling", "units", "magic"]
 _LAYOUTS = {
     348: np.dtype(
         {
             "names": _FIELDS,
-            "formats": ["8i2", "i2", "8f4", "f4", "2f4", "u1", "S4"],
-            "offsets": [40, 70, 76, 108, 112, 123, 344],
+            "formats": ["8i2", "i2", "i2", "8f4", "f4", "2f4", "u1", "S4"],
+            "offsets": [40, 68, 70, 76, 108, 112, 123, 344],
             "itemsize": HEADER_BYTES,
         }
     ),
     540: np.dtype(
         {
             "names": _FIELDS,
-            "formats": ["8i8", "i2", "8f8", "i8", "2f8", "i4", "S8"],
-            "offsets": [16, 12, 104, 168, 176, 500, 4],
+            "formats": ["8i8", "i4", "i2", "8f8", "i8", "2f8", "i4", "S8"],
+            "offsets": [16, 504, 12, 104, 168, 176, 500, 4],
             "itemsize": HEADER_BYTES,
         }
     ),
@@ -95,18 +98,21 @@ def read_nifti(data: bytes | memoryview, limits: ReadLimits) -> Cine:
     header = _header(data)
     if header is None or not 348 <= header["offset"] <= MAX_OFFSET_BYTES:
         raise unreadable(Reason.HEADER_DAMAGED, "a damaged NIfTI header", "the header of a single file")
-    axis, count, rows, columns = _extents(header["dim"])
+    is_vector = _is_rgb_vector(header)
+    axis, count, rows, columns = _extents(header["dim"], _TIME_AXIS if is_vector else 7)
     limits.check_shape(count, rows, columns)
     if int(header["datatype"]) not in _TYPES:
         raise unsupported("NIfTI samples that are neither real numbers nor 8-bit RGB")
     kind = _TYPES[int(header["datatype"])]
-    shape = (count, rows, columns, *kind.shape)
+    shape = (3, count, rows, columns) if is_vector else (count, rows, columns, *kind.shape)
     end = int(header["offset"]) + prod(shape) * kind.base.itemsize
     body = _inflate(data, end, limits) if _is_gzip(data) else data
     if len(body) < end:
         raise unreadable(Reason.PIXELS_DAMAGED, "a NIfTI file that is cut short", "as many samples as `dim` says")
     dtype = kind.base if header.dtype.isnative else kind.base.newbyteorder()
     samples = np.frombuffer(body, dtype, prod(shape), int(header["offset"])).reshape(shape)
+    if is_vector:
+        samples = samples.transpose(1, 2, 3, 0)  # [C, T, H, W] -> [T, H, W, C]
     slope, intercept = header["scaling"].tolist()
     is_scaled = isfinite(slope + intercept) and slope != 0  # nifti1.h: a slope of 0 says that there is none
     volume = Volume(
@@ -119,12 +125,17 @@ def read_nifti(data: bytes | memoryview, limits: ReadLimits) -> Cine:
     return as_cine(volume, CineFormat.NIFTI)
 
 
-def _extents(dim: NDArray[np.int64]) -> tuple[int, int, int, int]:
-    """Give the axis of `dim` that is time, and frames, rows and columns."""
+def _is_rgb_vector(header: np.void) -> bool:
+    is_vector = header["intent"] == _VECTOR and header["dim"][0] == _VECTOR_AXIS
+    return bool(is_vector and header["dim"][_VECTOR_AXIS] == 3 and header["datatype"] == 2)
+
+
+def _extents(dim: NDArray[np.int64], most_axes: int) -> tuple[int, int, int, int]:
+    """Give the axis of `dim` that is time, and frames, rows and columns; axes beyond `most_axes` are not looked at."""
     rank, *sizes = dim.tolist()
     if not 2 <= rank <= 7 or min(sizes[:rank]) < 1:
         raise unreadable(Reason.HEADER_DAMAGED, "a NIfTI header without a usable size", "two to seven axes")
-    axes = [axis for axis in range(3, rank + 1) if dim[axis] > 1] or [3]
+    axes = [axis for axis in range(3, min(rank, most_axes) + 1) if dim[axis] > 1] or [3]
     if len(axes) > 1:
         raise unsupported("a NIfTI volume that moves")
     return axes[0], sizes[axes[0] - 1] if rank > 2 else 1, sizes[1], sizes[0]

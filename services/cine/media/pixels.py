@@ -68,7 +68,7 @@ def _luma(frame: VideoFrame) -> UInt8Array | None:
     is_full = name.startswith(("yuvj", "gray")) or frame.color_range == _FULL_RANGE
     if bits == 8:
         return luma.copy() if is_full else np.asarray(cv2.LUT(luma, _table(8, False)), np.uint8)
-    return np.asarray(_table(bits, is_full)[luma], np.uint8)
+    return _table(bits, is_full).take(luma, mode="clip")  # damage may decode to more than the format holds
 
 
 @lru_cache

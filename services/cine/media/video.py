@@ -41,7 +41,8 @@ _STILLS = ("png_pipe", "jpeg_pipe")
 _VIDEO_DECODERS = ("mjpeg", "rawvideo", "h264", "hevc", "mpeg4", "prores", "vp8", "vp9", "libdav1d", "ffv1")
 _PICTURE_DECODERS = ("gif", "png", "apng")
 _OLD_DECODERS = ("mpeg1video", "mpeg2video", "msmpeg4", "msmpeg4v2", "msvideo1", "msrle", "cinepak")
-DECODERS = frozenset(_VIDEO_DECODERS + _PICTURE_DECODERS + _OLD_DECODERS)
+_LOSSLESS_DECODERS = ("huffyuv", "ffvhuff", "utvideo")
+DECODERS = frozenset(_VIDEO_DECODERS + _PICTURE_DECODERS + _OLD_DECODERS + _LOSSLESS_DECODERS)
 """FFmpeg's decoders that untrusted bytes may reach; the whitelist holds while the stream is probed, too. The old ones
 are what Video for Windows offered to the scanners of its time."""
 
@@ -81,10 +82,11 @@ def read_video(data: bytes | memoryview, kind: CineFormat, limits: ReadLimits) -
     """
     if not is_whole(data, kind):
         raise _damaged(f"{kind} bytes that are cut short", kind)
-    limits.check_shape(1, *(picture_size(data, kind) or (0, 0)))
     demuxer = DEMUXERS[kind]
     if kind is CineFormat.PNG:
-        data = png_without_remarks(data)
+        data = png_without_remarks(data)  # first: what stands before the header would be taken for it
+    limits.check_shape(1, *(picture_size(data, kind) or (0, 0)))
+    if kind is CineFormat.PNG:
         _check_png_inflation(data)
         demuxer = "apng" if is_animated_png(data) else demuxer
     frames = _decode_all(data, demuxer, DECODERS, limits, kind)
@@ -101,7 +103,7 @@ def read_video(data: bytes | memoryview, kind: CineFormat, limits: ReadLimits) -
     )
 
 
-def _check_png_inflation(data: bytes) -> None:
+def _check_png_inflation(data: bytes | memoryview) -> None:
     rows, columns = picture_size(data, CineFormat.PNG) or (0, 0)
     most = (rows + _PNG_SPARE_ROWS) * (columns + 1) * _MOST_PNG_PIXEL_BYTES
     if most_inflated_png_bytes(data, most + 1) > most:

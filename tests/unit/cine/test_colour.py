@@ -20,6 +20,7 @@ from services.cine.colour import (
 
 SIDE = 96
 INSIDE: BoolArray = np.ones((SIDE, SIDE), np.bool_)
+SEPIA_STOPS = ((0, 82, 170, 232, 255), (0, 58, 132, 204, 248), (0, 34, 88, 160, 228))  # pales where it is bright
 SEPIA, BLUE, EMBER = (1.0, 0.8, 0.55), (0.7, 0.85, 1.0), (1.0, 0.4, 0.1)
 
 
@@ -42,6 +43,13 @@ def test_a_tint_however_strong_leaves_no_chroma(tint: tuple[float, float, float]
     colouring = measure_colouring(speckle(tint), INSIDE)
     assert colouring.flow_fraction == 0
     assert not colouring.is_flow_like
+
+
+def test_few_bright_pixels_have_the_tint_of_those_a_little_darker() -> None:
+    grey = np.minimum(np.random.default_rng(0).uniform(20, 150, (SIDE, SIDE)), 150)
+    grey[40:46, 40:44] = 250
+    sepia = np.stack([np.interp(grey, [0, 64, 128, 192, 255], stops) for stops in SEPIA_STOPS], axis=2).astype(np.uint8)
+    assert measure_colouring(sepia, INSIDE).flow_fraction == 0
 
 
 @pytest.mark.parametrize("colour", [(230, 20, 10), (20, 60, 240), (250, 240, 20), (20, 220, 40), (250, 130, 10)])

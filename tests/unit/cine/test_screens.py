@@ -13,7 +13,15 @@ from services.cine.budget import ReadLimits
 from services.cine.cine import TimesArray, UInt8Array
 from services.cine.findings import WITHOUT_MODEL, FindingCode
 from services.cine.intake import Intake, IntakeOptions, take_in
-from services.cine.layout import flat_fraction, parts, strip_motion, top_width, upright_fraction, waist
+from services.cine.layout import (
+    changed_fraction,
+    flat_fraction,
+    parts,
+    strip_motion,
+    top_width,
+    upright_fraction,
+    waist,
+)
 from services.cine.reading import read_cine
 from tests.builders import as_rgb, dicom_bytes, fan_frames, fan_mask, png_bytes, region_item
 from training.simulator.cine import simulate_cine
@@ -203,6 +211,31 @@ def test_a_scrolling_strip_stands_still_once_it_is_shifted_back() -> None:
     scrolled = np.stack([long[:, 3 * t : 3 * t + 120] for t in range(12)])
     assert strip_motion(scrolled).shift_ratio < 0.1
     assert strip_motion(fan_frames(12)).shift_ratio > 1
+
+
+def test_a_box_that_fills_changes_the_picture_and_a_trace_or_one_bad_frame_does_not() -> None:
+    frames, heart = np.zeros((30, 100, 140), np.uint8), np.zeros((100, 140), np.bool_)
+    heart[:40] = True
+    frames[:, :40] = np.random.default_rng(1).integers(0, 255, (30, 40, 140))
+    filling, tracing, damaged = frames.copy(), frames.copy(), frames.copy()
+    for number in range(30):
+        filling[number, 50:90, : 1 + number] = 120
+        tracing[number, 80, : 1 + 4 * number] = 255
+    damaged[15] = 200
+    assert changed_fraction(filling, heart) > 0.06
+    assert changed_fraction(tracing, heart) == changed_fraction(damaged, heart) == 0
+    assert changed_fraction(filling[:3], heart) == 0
+
+
+def test_a_heart_beside_a_strip_that_fills_meets_no_model() -> None:
+    frames = fan_frames(24, 120, 120)
+    screen = np.zeros((24, 200, 200), np.uint8)
+    screen[:, :120, 40:160] = frames
+    speckle = np.random.default_rng(2).integers(60, 200, (60, 200), np.uint8)
+    assert sent(screen).is_accepted
+    for number in range(24):
+        screen[number, 135:195, : 8 + 2 * number] = speckle[:, : 8 + 2 * number]
+    assert not WITHOUT_MODEL.isdisjoint(codes(sent(screen)))
 
 
 def test_a_sweeping_cursor_changes_few_columns() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 from typing import Any
 
 import cv2
@@ -247,3 +249,9 @@ def test_warming_up_takes_a_cine_of_each_kind_in() -> None:
         intake = take_in(data, IntakeOptions())
         assert intake.is_accepted
         assert len(intake.model_input)
+
+
+def test_a_track_of_subtitles_needs_no_further_module() -> None:
+    code = "import sys, services.runtime.cine_job; print('av.subtitles.codeccontext' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "True"

@@ -112,6 +112,19 @@ def test_odd_pixel_data_is_read_without_its_padding() -> None:
     assert np.array_equal(read(dicom_bytes(samples)).grey_frames([0], 1), samples)
 
 
+@pytest.mark.parametrize(("spare_bytes", "is_read"), [(2, True), (20, True), (22, False), (36, False)])
+def test_padding_is_less_than_one_row_or_column_left_over(spare_bytes: int, is_read: bool) -> None:
+    samples = NOISE[:, :22, :36, 0]
+    data = dicom_bytes(samples)
+    at = data.index(b"\xe0\x7f\x10\x00OB\0\0") + 8
+    padded = data[:at] + (samples.size + spare_bytes).to_bytes(4, "little") + data[at + 4 :] + bytes(spare_bytes)
+    if is_read:
+        assert np.array_equal(read(padded).grey_frames(range(3), 1), samples)
+    else:
+        with pytest.raises(CineUnreadableError):
+            read(padded)
+
+
 @pytest.mark.parametrize(
     ("attributes", "reason"),
     [
@@ -215,6 +228,19 @@ def test_uncompressed_halved_chroma_is_what_pydicom_decodes() -> None:
     wanted = pixel_array(io.BytesIO(data))
     assert np.array_equal(cine.grey_frames([0, 1], 1), groups[..., :2].reshape(2, 20, 30))
     assert np.abs(cine.store.colour(1, 1).astype(int) - wanted[1]).max() <= 1
+
+
+@pytest.mark.parametrize(("spare_bytes", "is_read"), [(38, True), (40, False), (60, False)])
+def test_halved_chroma_may_be_padded_by_less_than_one_column(spare_bytes: int, is_read: bool) -> None:
+    groups = np.random.default_rng(0).integers(0, 256, (2, 20, 15, 4)).astype(np.uint8)
+    dataset = described(np.zeros((2, 20, 30, 3), np.uint8), "YBR_FULL_422")
+    dataset.PixelData = groups.tobytes() + bytes(spare_bytes)
+    data = save_dicom(dataset, "1.2.840.10008.1.2.1")
+    if is_read:
+        assert np.array_equal(read(data).grey_frames([0, 1], 1), groups[..., :2].reshape(2, 20, 30))
+    else:
+        with pytest.raises(CineUnreadableError):
+            read(data)
 
 
 def test_bytes_in_big_endian_words_are_put_in_order() -> None:

@@ -220,6 +220,22 @@ def test_ultrasound_of_every_age_needs_no_modality(sop_class: str) -> None:
     assert read(Modality=None, SOPClassUID=sop_class).is_ultrasound
 
 
+@pytest.mark.parametrize("modality", [b"us", b" US ", b"US\0\0"])
+def test_ultrasound_is_known_however_it_is_spelt(modality: bytes) -> None:
+    data = dicom_bytes(FRAMES)
+    spelt = data.replace(b"CS\x02\0US", b"CS" + len(modality).to_bytes(2, "little") + modality)
+    assert spelt != data
+    assert read_dicom(spelt, ReadLimits()).is_ultrasound
+
+
+def test_no_attribute_is_logged_however_damaged(caplog: pytest.LogCaptureFixture) -> None:
+    name = b"doe^jane lower"
+    data = dicom_bytes(FRAMES).replace(b"IS\x02\x004 ", b"IS" + len(name).to_bytes(2, "little") + name)
+    with pytest.raises(CineUnreadableError):
+        read_dicom(data, ReadLimits())
+    assert not caplog.records
+
+
 def test_another_modality_is_not_ultrasound() -> None:
     assert not read(Modality="CT", SOPClassUID=CTImageStorage).is_ultrasound
     assert read().is_ultrasound

@@ -24,6 +24,7 @@ from pydicom.uid import (
 from services.cine.budget import ReadLimits
 from services.cine.dicom.attributes import parse
 from services.cine.dicom.reader import read_dicom
+from services.cine.dicom.structure import open_structure
 from services.cine.errors import InputError, LimitExceededError, Reason
 from tests.builders import dicom_bytes, fan_frames, region_item, save_dicom
 
@@ -126,6 +127,12 @@ def deflated(body: bytes) -> bytes:
     compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     meta = HEAD[:132] + b"\x02\x00\x10\x00UI\x16\x001.2.840.10008.1.2.1.99"
     return meta + compressor.compress(body) + compressor.flush()
+
+
+def test_deflated_data_may_have_the_header_of_zlib() -> None:
+    body = b"\x08\x00\x60\x00CS\x02\x00US"
+    plain, wrapped = deflated(body), deflated(b"").removesuffix(b"\x03\0") + zlib.compress(body)
+    assert bytes(open_structure(wrapped, ReadLimits()).body) == bytes(open_structure(plain, ReadLimits()).body) == body
 
 
 def test_a_deflated_bomb_is_stopped_at_its_ratio() -> None:

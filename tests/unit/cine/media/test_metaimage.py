@@ -23,7 +23,9 @@ def read(data: bytes, limits: ReadLimits | None = None) -> Cine:
 
 
 @pytest.mark.parametrize("is_compressed", [False, True])
-@pytest.mark.parametrize("kind", ["u1", "<u2", ">u2", "<i2", ">i2", "<u4", "<i4", ">i4", "<f4", ">f4", "<f8"])
+@pytest.mark.parametrize(
+    "kind", ["u1", "<u2", ">u2", "<i2", ">i2", "<u4", "<i4", ">i4", "<i8", "<u8", "<f4", ">f4", "<f8"]
+)
 def test_samples_come_as_they_were_written(kind: str, is_compressed: bool) -> None:
     cine = read(metaimage_bytes(FRAMES.astype(kind), is_compressed))
     assert np.array_equal(cine.grey_frames(range(5), 1), FRAMES)

@@ -31,7 +31,7 @@ def grey(cine: Cine) -> NDArray[np.int64]:
 @pytest.mark.parametrize("is_compressed", [False, True])
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("version", [1, 2])
-@pytest.mark.parametrize("kind", ["u1", "u2", "i2", "u4", "i4", "f4", "f8"])
+@pytest.mark.parametrize("kind", ["u1", "u2", "i2", "u4", "i4", "i8", "u8", "f4", "f8"])
 def test_samples_are_those_that_nibabel_shows(
     kind: str, version: int, order: Literal["<", ">"], is_compressed: bool
 ) -> None:
@@ -105,6 +105,15 @@ def test_colour_keeps_its_order(code: int) -> None:
     cine = read(head + orange.tobytes())
     assert np.array_equal(cine.store.colour(0, 1), orange[0, ..., :3])
     assert np.array_equal(cine.store.grey(0, 1), np.full((8, 10), 140))
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_vector_of_three_is_red_green_and_blue(count: int, version: int) -> None:
+    colours = np.random.default_rng(0).integers(0, 255, (3, 1, count, 8, 10), np.uint8)  # ITK: [C, 1, T, H, W]
+    cine = read(nifti_bytes(colours, version, zooms=(0.3, 0.2, 1.0, 1.0, 1.0), intent_code=1007))
+    assert (cine.frame_count, cine.rows, cine.columns) == (count, 8, 10)
+    assert np.array_equal(cine.store.colour(0, 1), colours[:, 0, 0].transpose(1, 2, 0))
 
 
 @pytest.mark.parametrize("fields", [{"datatype": 32}, {"dim": [4, 34, 5, 2, 10, 1, 1, 1]}])

@@ -205,6 +205,12 @@ def test_a_size_over_the_limit_is_refused_from_the_header(data: bytes) -> None:
     assert time.process_time() - started < 0.5
 
 
+def test_the_size_of_a_png_is_that_of_its_header_wherever_it_stands() -> None:
+    whole = png_of(2**31 - 1, 2**31 - 1, (b"IDAT", zlib.compress(bytes(9))))
+    text = struct.pack(">I", 8) + b"tEXt" + struct.pack(">II", 8, 8) + bytes(4)
+    assert refused(whole[:8] + text + whole[8:]).reason is Reason.LIMIT_FRAME_SIZE
+
+
 def test_png_pixels_that_inflate_beyond_the_picture_are_damaged() -> None:
     with pytest.raises(CineUnreadableError) as caught:
         read_cine(png_of(64, 48, (b"IDAT", zlib.compress(bytes(2**20)))), ReadLimits())

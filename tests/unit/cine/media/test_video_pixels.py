@@ -14,6 +14,7 @@ from PIL import Image
 
 from services.cine.budget import ReadLimits
 from services.cine.cine import Cine, UInt8Array
+from services.cine.media.pixels import FramePainter
 from services.cine.reading import read_cine
 from tests.builders import as_rgb, avi_bytes, dib_avi_bytes, fan_frames, jpeg_bytes, video_bytes, webm_bytes
 
@@ -93,9 +94,19 @@ def test_colour_of_uncompressed_avi_keeps_its_order() -> None:
     assert np.array_equal(read(dib_avi_bytes(lines(bgr), 64, 98, 24)).store.colour(0, 1), bgr[0, ..., ::-1])
 
 
-@pytest.mark.parametrize("pixels", ["gray", "bgr0"])
-def test_ffv1_is_exact(pixels: str) -> None:
-    assert np.array_equal(grey(read(avi_bytes(FRAMES, "ffv1", pixels))), FRAMES)
+def test_damage_that_decodes_to_more_than_ten_bits_is_white() -> None:
+    frame = av.VideoFrame(64, 4, "yuv420p10le")
+    for plane in frame.planes:
+        plane.update(b"\xff" * plane.buffer_size)
+    assert (FramePainter(is_transparent=False).paint(frame, wants_colour=False)[0] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels"),
+    [("ffv1", "gray"), ("ffv1", "bgr0"), ("huffyuv", "rgb24"), ("ffvhuff", "gray"), ("utvideo", "gbrp")],
+)
+def test_lossless_video_is_exact(codec: str, pixels: str) -> None:
+    assert np.array_equal(grey(read(avi_bytes(FRAMES, codec, pixels))), FRAMES)
 
 
 @pytest.mark.parametrize(
