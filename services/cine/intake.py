@@ -12,14 +12,14 @@ import numpy as np
 
 from services.cine.budget import ReadLimits
 from services.cine.cine import Cine, CineFacts, CineFormat, FloatArray, IntArray, TimesArray, UInt8Array
-from services.cine.damage import decode_thumbnails
-from services.cine.evidence import Evidence
-from services.cine.findings import WITHOUT_MODEL, Finding, Severity
 from services.cine.preprocessing import MODEL_SIDE_PX, preprocess_cine
 from services.cine.reading import read_cine
 from services.cine.sector import Sector, find_sector
 from services.cine.selection import Selection, select_frames
-from services.cine.validation import NOT_ULTRASOUND, validate
+from services.cine.validation.damage import decode_thumbnails
+from services.cine.validation.evidence import Evidence
+from services.cine.validation.findings import WITHOUT_MODEL, Finding, Severity
+from services.cine.validation.rules import NOT_ULTRASOUND, validate
 
 _COLOUR_SIDE_PX = 128
 _COLOUR_FRAMES = 5

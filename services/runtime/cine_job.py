@@ -33,7 +33,7 @@ from services.cine.cine import CineFacts, CineFormat, TimingSource, UInt8Array
 from services.cine.intake import STAGES, Intake, IntakeOptions, take_in
 from services.cine.preprocessing import MODEL_SIDE_PX
 from services.cine.selection import Selection
-from services.cine.validation import Finding, FindingCode, Severity
+from services.cine.validation.findings import Finding, FindingCode, Severity
 
 EXIT_MEMORY = 10
 

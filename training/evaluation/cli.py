@@ -116,13 +116,13 @@ def colour(
     """Measure the distributions that the colour rule compares with.
 
     Prints the share of a sector's most coloured hundredth at or under each level of chroma, over B-mode (half of it
-    tinted) and over colour Doppler: the constants B_MODE_CDF and FLOW_CDF of services/cine/colour.py.
+    tinted) and over colour Doppler: the constants B_MODE_CDF and FLOW_CDF of services/cine/validation/colour.py.
 
     Example: echoplane evaluate colour --cines 252 --workers 2
     """
     from rich.console import Console
 
-    from services.cine.colour import LEVELS
+    from services.cine.validation.colour import LEVELS
     from training.evaluation.colour import measure_references
 
     means = measure_references(cines, seed, workers)

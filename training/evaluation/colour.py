@@ -9,9 +9,9 @@ import numpy as np
 
 from services.cine.budget import ReadLimits
 from services.cine.cine import FloatArray
-from services.cine.colour import cumulative, strongest, untinted_chroma
 from services.cine.reading import read_cine
 from services.cine.sector import find_sector
+from services.cine.validation.colour import cumulative, strongest, untinted_chroma
 from training.evaluation.findings import Order, make, plan, run
 from training.evaluation.transports import pack
 from training.progress import show_progress

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 
 from services.cine.cine import TimesArray, UInt8Array
-from services.cine.findings import FindingCode
 from services.cine.intake import Intake, IntakeOptions, take_in
+from services.cine.validation.findings import FindingCode
 from training.evaluation.transports import Transport, draw_quality, pack
 from training.progress import show_progress
 from training.simulator.cine import SimulatedCine, simulate_cine

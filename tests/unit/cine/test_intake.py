@@ -111,9 +111,11 @@ def test_without_a_sector_the_model_gets_nothing(data: bytes) -> None:
 
 
 def test_the_tissue_region_of_dicom_is_believed() -> None:
+    frames = FRAMES.copy()
+    frames[:, :, 124:] = frames[0, :, 124:]
     region = region_item(0, 0, 119, 119)
-    outline = take_in(dicom_bytes(FRAMES, SequenceOfUltrasoundRegions=[region]), IntakeOptions()).outline_px
-    assert outline[:, 0].max() <= 120
+    outline = take_in(dicom_bytes(frames, SequenceOfUltrasoundRegions=[region]), IntakeOptions()).outline_px
+    assert outline[:, 0].max() <= 120 < take_in(dicom_bytes(frames), IntakeOptions()).outline_px[:, 0].max()
 
 
 def test_a_small_sector_on_a_large_screen_is_taken_in() -> None:

@@ -25,7 +25,7 @@ from services.cine.errors import (
 )
 from services.cine.intake import DEFAULT_MAX_FRAMES, IntakeOptions, take_in
 from services.cine.selection import Selection
-from services.cine.validation import FindingCode, Severity
+from services.cine.validation.findings import FindingCode, Severity
 from services.cine.views import TARGET_VIEWS, View
 from services.gateway.assess import Assessment
 from services.gateway.metrics import GatewayMetrics

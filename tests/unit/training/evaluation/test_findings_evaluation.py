@@ -9,8 +9,8 @@ import pytest
 from scipy import stats  # type: ignore[import-untyped]
 from typer.testing import CliRunner
 
-from services.cine.colour import LEVELS
-from services.cine.findings import FindingCode
+from services.cine.validation.colour import LEVELS
+from services.cine.validation.findings import FindingCode
 from training.evaluation import findings as measurement
 from training.evaluation.cli import app
 from training.evaluation.colour import measure_shares

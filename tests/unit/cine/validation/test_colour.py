@@ -7,7 +7,7 @@ import pytest
 from scipy import stats  # type: ignore[import-untyped]
 
 from services.cine.cine import BoolArray, UInt8Array
-from services.cine.colour import (
+from services.cine.validation.colour import (
     B_MODE_CDF,
     FLOW_CDF,
     LEVELS,

@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from services.cine.cine import BoolArray, Cine, FloatArray, UInt8Array
-from services.cine.colour import Colouring, measure_colouring
-from services.cine.layout import Part, StripMotion, around, changed_fraction, detail, parts, strip_motion
 from services.cine.sector import Sector, lasting_sd
+from services.cine.validation.colour import Colouring, measure_colouring
+from services.cine.validation.layout import Part, StripMotion, around, changed_fraction, detail, parts, strip_motion
 
 
 @dataclass(frozen=True)

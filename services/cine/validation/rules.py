@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from services.cine.cine import RegionKind
-from services.cine.evidence import Evidence
-from services.cine.findings import Finding, FindingCode, Severity
-from services.cine.screens import (
+from services.cine.validation.evidence import Evidence
+from services.cine.validation.findings import Finding, FindingCode, Severity
+from services.cine.validation.screens import (
     find_changing_beside,
     find_dark,
     find_foreign,
@@ -17,11 +17,10 @@ from services.cine.screens import (
     find_strip,
 )
 
-__all__ = ["Finding", "FindingCode", "Severity", "validate"]
-
 NOT_ULTRASOUND = Finding(
     FindingCode.NOT_ULTRASOUND, "The file says that it is not ultrasound. Send an echocardiogram cine loop."
 )
+
 # ---- colour ---------------------------------------------------------------------------------------------------------
 
 COLOUR_AREA_FRACTION = 0.004

@@ -7,11 +7,11 @@ import pytest
 
 from services.cine.budget import ReadLimits
 from services.cine.cine import Cine, UInt8Array
-from services.cine.damage import decode_thumbnails, find_jumps
 from services.cine.errors import CineUnreadableError
-from services.cine.findings import FindingCode, Severity
 from services.cine.intake import IntakeOptions, take_in
 from services.cine.reading import read_cine
+from services.cine.validation.damage import decode_thumbnails, find_jumps
+from services.cine.validation.findings import FindingCode, Severity
 from tests.builders import dicom_bytes, fan_frames, jpeg_bytes, still_frames
 
 FRAMES = fan_frames(14)

@@ -11,9 +11,10 @@ from pydicom.data import get_testdata_file
 
 from services.cine.budget import ReadLimits
 from services.cine.cine import TimesArray, UInt8Array
-from services.cine.findings import WITHOUT_MODEL, FindingCode
 from services.cine.intake import Intake, IntakeOptions, take_in
-from services.cine.layout import (
+from services.cine.reading import read_cine
+from services.cine.validation.findings import WITHOUT_MODEL, FindingCode
+from services.cine.validation.layout import (
     changed_fraction,
     flat_fraction,
     parts,
@@ -22,7 +23,6 @@ from services.cine.layout import (
     upright_fraction,
     waist,
 )
-from services.cine.reading import read_cine
 from tests.builders import as_rgb, dicom_bytes, fan_frames, fan_mask, png_bytes, region_item
 from training.simulator.cine import simulate_cine
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from services.cine.cine import BoolArray, Region, RegionKind
-from services.cine.evidence import Evidence
-from services.cine.findings import Finding, FindingCode
-from services.cine.layout import (
+from services.cine.validation.evidence import Evidence
+from services.cine.validation.findings import Finding, FindingCode
+from services.cine.validation.layout import (
     DETAIL_GREY,
     VISIBLE_GREY,
     Part,

@@ -7,7 +7,8 @@ import pytest
 
 from services.cine.cine import UInt8Array
 from services.cine.intake import IntakeOptions, take_in
-from services.cine.validation import LEAST_DURATION_MS, LEAST_FRAMES, FindingCode, Severity
+from services.cine.validation.findings import FindingCode, Severity
+from services.cine.validation.rules import LEAST_DURATION_MS, LEAST_FRAMES
 from tests.builders import as_rgb, dicom_bytes, fan_frames, gif_bytes, still_frames, with_colour_box
 
 SEPIA = (1.0, 0.82, 0.6)

@@ -1,0 +1,1 @@
+"""What is wrong with a cine: what is measured, the rules, and their words."""
