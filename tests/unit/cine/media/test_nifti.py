@@ -176,7 +176,11 @@ def test_a_header_without_its_samples_is_no_nifti(magic: bytes) -> None:
     assert not is_nifti(nifti_bytes(FRAMES, magic=magic))
 
 
-@pytest.mark.parametrize("data", [gzip.compress(b"a text"), b"\x1f\x8b and no gzip", gzip.compress(bytes(10**6))])
+@pytest.mark.parametrize(
+    "data",
+    [gzip.compress(b"a text"), b"\x1f\x8b and no gzip", gzip.compress(bytes(10**6))],
+    ids=["a text", "no gzip", "zeros"],
+)
 def test_gzip_of_anything_else_is_unknown(data: bytes) -> None:
     with pytest.raises(CineUnreadableError) as caught:
         read(data)

@@ -128,7 +128,23 @@ def test_lossless_video_is_exact(codec: str, pixels: str) -> None:
         webm_bytes(FRAMES, "libvpx-vp9"),
         webm_bytes(FRAMES, "libx264", container="matroska"),
     ],
-    ids=lambda data: f"{len(data)} bytes",
+    ids=[
+        "h264",
+        "h264 full",
+        "hevc",
+        "hevc grey",
+        "mpeg4",
+        "prores",
+        "mjpeg mov",
+        "mjpeg avi",
+        "msvideo1",
+        "cinepak",
+        "msmpeg4v2",
+        "msmpeg4",
+        "vp8",
+        "vp9",
+        "h264 mkv",
+    ],
 )
 def test_lossy_video_is_within_a_grey_level_of_opencv(data: bytes) -> None:
     assert np.abs(grey(read(data)) - seen_by_opencv(data)).max() <= 1
