@@ -9,6 +9,7 @@ from pathlib import Path
 from pydicom.data import get_testdata_file
 
 from services.answers import Answer
+from services.cine.validation.findings import WITHOUT_MODEL
 from services.cine.views import View
 from training.simulator.cine import simulate_cine
 from training.simulator.writers import write_avi, write_dicom, write_mp4
@@ -63,6 +64,7 @@ def write_cines(folder: Path) -> list[DemoCine]:
         _simulated(folder / "psax.avi", 4, View.PSAX, "dynamic"),
         _simulated(folder / "colour.dcm", 5, View.A4C, "lvh", "colour_doppler", "COLOUR_DOPPLER"),
         _simulated(folder / "still.dcm", 6, View.PLAX, "lvh", "still", "STILL"),
+        _simulated(folder / "doppler.mp4", 10, View.A4C, "unity", "spectral", "SPECTRAL_DOPPLER"),
         DemoCine(cut, "the real cine, cut short", "ERROR", "-", "PIXELS_DAMAGED"),
     ]
 
@@ -73,4 +75,5 @@ _WRITERS = {".avi": write_avi, ".mp4": write_mp4, ".dcm": write_dicom}
 def _simulated(path: Path, seed: int, view: View, style: str, variant: str = "b_mode", reason: str = "") -> DemoCine:
     _WRITERS[path.suffix](simulate_cine(seed, view, style, variant=variant), path)
     origin = f"simulated, style {style}" + (f", {variant.replace('_', ' ')}" if reason else "")
-    return DemoCine(path, origin, "REJECTED" if reason else "ACCEPTED", view, reason)
+    expected = "-" if reason in WITHOUT_MODEL else view
+    return DemoCine(path, origin, "REJECTED" if reason else "ACCEPTED", expected, reason)
