@@ -12,8 +12,9 @@ from services.cine.cine import FloatArray
 from services.cine.reading import read_cine
 from services.cine.sector import find_sector
 from services.cine.validation.colour import cumulative, strongest, untinted_chroma
-from training.evaluation.findings import Order, make, plan, run
+from training.evaluation.findings import Order, make, plan
 from training.evaluation.transports import pack
+from training.evaluation.workers import run
 from training.progress import show_progress
 
 VARIANTS = ("b_mode", "tinted", "colour_doppler")

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -18,6 +15,7 @@ from services.cine.cine import TimesArray, UInt8Array
 from services.cine.intake import Intake, IntakeOptions, take_in
 from services.cine.validation.findings import FindingCode
 from training.evaluation.transports import Transport, draw_quality, pack
+from training.evaluation.workers import run
 from training.progress import show_progress
 from training.simulator.cine import SimulatedCine, simulate_cine
 from training.simulator.planes import VIEWS
@@ -54,7 +52,6 @@ SMALL_CHANCE = 0.2
 
 Z_95 = 1.96  # of the normal distribution, two-sided
 _MOST_MISSES = 40
-_Result = TypeVar("_Result")
 _TILE_PX = 220
 
 
@@ -152,15 +149,6 @@ def measure_all(orders: Sequence[Order], workers: int) -> list[Measured]:
             measured.append(one)
             advance(len(measured), "")
     return measured
-
-
-def run(task: Callable[[Order], _Result], orders: Sequence[Order], workers: int) -> Iterator[_Result]:
-    """Do a task for every order, in order."""
-    if workers <= 1:
-        yield from map(task, orders)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(task, orders, chunksize=4)
 
 
 def measure(order: Order) -> Measured:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -18,6 +16,7 @@ from services.cine.cine import BoolArray, Cine, FloatArray, TimesArray, UInt8Arr
 from services.cine.reading import read_cine
 from services.cine.sector import Sector, find_sector
 from training.evaluation.transports import Transport, draw_quality, pack
+from training.evaluation.workers import run
 from training.progress import show_progress
 from training.simulator.cine import SimulatedCine, simulate_cine
 from training.simulator.planes import VIEWS
@@ -116,18 +115,10 @@ def measure_all(orders: Sequence[Order], workers: int) -> list[Measured]:
     """Measure every order in `workers` processes, in order."""
     with show_progress("finding sectors", len(orders)) as advance:
         measured = []
-        for one in _run(orders, workers):
+        for one in run(measure, orders, workers):
             measured.append(one)
             advance(len(measured), "")
     return measured
-
-
-def _run(orders: Sequence[Order], workers: int) -> Iterator[Measured]:
-    if workers <= 1:
-        yield from map(measure, orders)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(measure, orders, chunksize=4)
 
 
 def measure(order: Order) -> Measured:
