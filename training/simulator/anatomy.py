@@ -14,6 +14,16 @@ LVEF_QUANTILES = ((0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0), (20, 27, 42, 52, 59, 
 
 
 @dataclass(frozen=True)
+class Territory:
+    """A part of the left ventricle that moves less: middle, half width about the axis, where it begins, how much."""
+
+    theta_deg: float
+    half_width_deg: float
+    from_fraction: float
+    reduction: float
+
+
+@dataclass(frozen=True)
 class Subject:
     """Sizes at end-diastole (mm, ml), pumping and rhythm of one heart."""
 
@@ -44,6 +54,8 @@ class Subject:
     ascending_aorta_mm: float
     aortic_wall_mm: float
     tapse_mm: float
+    septal_bulge_mm: float
+    hypokinesis: Territory | None
 
     @property
     def length_shortening_fraction(self) -> float:
@@ -106,7 +118,17 @@ def draw_subject(seed: int) -> Subject:
         ascending_aorta_mm=sinus_mm * float(rng.uniform(0.88, 1.0)),
         aortic_wall_mm=float(np.clip(rng.normal(2.4, 0.4), 1.6, 3.6)),
         tapse_mm=float(np.clip(rng.normal(22, 4), 9, 30)),
+        septal_bulge_mm=float(rng.uniform(1.5, 7) if rng.random() < 0.15 else rng.uniform(0, 1.5)),
+        hypokinesis=_draw_hypokinesis(rng, _draw_lvef_fraction(pumping)),
     )
+
+
+def _draw_hypokinesis(rng: np.random.Generator, lvef_fraction: float) -> Territory | None:
+    """Draw a coronary territory that moves less: anterior, inferior or lateral wall; usual in weak ventricles."""
+    if rng.random() > (0.5 if lvef_fraction < 0.42 else 0.08):
+        return None
+    theta_deg = (110.0, 255.0, 350.0)[int(rng.choice(3, p=(0.5, 0.3, 0.2)))]
+    return Territory(theta_deg, float(rng.uniform(35, 60)), float(rng.uniform(0.0, 0.5)), float(rng.uniform(0.4, 1.1)))
 
 
 def _draw_heart_rate_bpm(rng: np.random.Generator) -> float:

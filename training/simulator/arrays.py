@@ -7,6 +7,7 @@ Float32Array = npt.NDArray[np.float32]
 TimeArray = npt.NDArray[np.float64]
 ByteArray = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
 
 
 def as_float32(values: npt.ArrayLike) -> Float32Array:

@@ -1,0 +1,1 @@
+"""How simulated echocardiograms measure beside real ones: the statistics, the comparison, the sheets, the report."""

@@ -1,0 +1,1 @@
+"""The ultrasound machine: from what a plane cuts to grey scan lines."""

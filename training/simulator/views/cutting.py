@@ -1,0 +1,231 @@
+"""Cut a heart by a plane: the zero lines of each surface's distance to the plane, at any instant."""
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+from contourpy import FillType, LineType, SerialContourGenerator, ZInterp
+
+from training.simulator.arrays import Float32Array, IntArray, as_float32
+from training.simulator.heart.heart import Heart
+from training.simulator.heart.shapes import unit
+from training.simulator.heart.surfaces import Drive, Surface
+from training.simulator.motion import HeartState
+from training.simulator.views.pose import Pose
+from training.simulator.views.scene import CENTRE_SLICE, SLICE_OFFSETS_MM, Piece, Scene
+
+NEAR_MM = 6.0  # material points up to this far from the plane carry the tissue that it shows
+HANDLES = 96  # at most
+SEAM_TOLERANCE = 1e-6  # of a row: ends of two lines on the two edges of the seam that are one point
+
+DoubleArray = npt.NDArray[np.float64]
+
+
+class CutHeart:
+    """A heart before a plane; all that does not change over a cine is laid out once.
+
+    Args:
+        heart: what is cut.
+        reference: the pose at which the points that carry the tissue are chosen, at end-diastole.
+    """
+
+    def __init__(self, heart: Heart, reference: Pose) -> None:
+        self.heart = heart
+        self._groups = [_Group(heart.surfaces, drive) for drive in Drive]
+        sizes = [surface.keys.shape[2] * surface.keys.shape[3] for surface in heart.surfaces]
+        self._starts = np.concatenate([[0], np.cumsum(sizes)])
+        self._columns = np.array([surface.keys.shape[3] for surface in heart.surfaces])
+        self._normals = np.concatenate([_normals(surface.keys[0, 0]).reshape(-1, 3) for surface in heart.surfaces])
+        self._extents = np.array([(surface.keys.shape[2] - 1, surface.keys.shape[3] - 1) for surface in heart.surfaces])
+        self._handles, self._handle_structures, self._handle_places = self._choose_handles(reference)
+
+    def vertices(self, state: HeartState) -> Float32Array:
+        """Every surface's material points one after the other, [N, 3] mm in heart coordinates."""
+        openings = {Drive.NONE: 0.0, Drive.MITRAL: state.mitral_opening, Drive.AORTIC: state.aortic_opening}
+        out = np.empty((int(self._starts[-1]), 3), dtype=np.float32)
+        for group, (_, opening) in zip(self._groups, openings.items(), strict=True):
+            group.fill(out, self._starts, state.contraction, opening)
+        return out
+
+    def scene(self, state: HeartState, pose: Pose) -> Scene:
+        """Cut the heart at one instant."""
+        placed = pose.to_plane(self.vertices(state))  # [N, 3]
+        heights = placed[:, 2].astype(np.float64)
+        low, high = np.minimum.reduceat(heights, self._starts[:-1]), np.maximum.reduceat(heights, self._starts[:-1])
+        pieces, lines, row = [], [], 0
+        is_cut = (low < SLICE_OFFSETS_MM[-1]) & (high > SLICE_OFFSETS_MM[0])
+        for index in np.flatnonzero(is_cut).tolist():
+            surface, grid = self.heart.surfaces[index], heights[self._starts[index] : self._starts[index + 1]]
+            for slice_index, line, is_closed in _trace(grid.reshape(surface.keys.shape[2:4]), surface.is_sheet):
+                pieces.append(Piece(index, slice_index, row, row + len(line), is_closed))
+                lines.append(line)
+                row += len(line)
+        return self._assemble(placed, pose, pieces, lines)
+
+    def _assemble(self, placed: Float32Array, pose: Pose, pieces: list[Piece], lines: list[DoubleArray]) -> Scene:
+        """Read points, places and normals of all lines in one go."""
+        lengths = np.array([len(line) for line in lines], dtype=np.int64)
+        owner = np.repeat(np.array([piece.structure for piece in pieces], dtype=np.int64), lengths)
+        traced = np.concatenate(lines) if lines else np.empty((0, 2))  # [M, 2] (column, row)
+        columns = self._columns[owner]
+        row, column = np.floor(traced[:, 1]).astype(np.int64), np.floor(traced[:, 0]).astype(np.int64)
+        extents = self._extents[owner]
+        row, column = np.minimum(row, extents[:, 0] - 1), np.minimum(column, extents[:, 1] - 1)
+        down, right = (
+            (traced[:, 1] - row).astype(np.float32)[:, None],
+            (traced[:, 0] - column).astype(np.float32)[:, None],
+        )
+        corner = self._starts[owner] + row * columns + column
+        carried = np.concatenate([placed[:, :2], self._normals @ _axes(pose)], axis=1)  # [N, 5]
+        near = carried[corner] * (1 - right) + carried[corner + 1] * right
+        far = carried[corner + columns] * (1 - right) + carried[corner + columns + 1] * right
+        values = near * (1 - down) + far * down  # [M, 5]
+        places = as_float32(traced[:, ::-1] / np.maximum(extents, 1))
+        order = sorted(range(len(pieces)), key=lambda index: (pieces[index].slice_index, pieces[index].structure))
+        return Scene(
+            surfaces=self.heart.surfaces,
+            pieces=tuple(pieces[index] for index in order),
+            points_mm=np.ascontiguousarray(values[:, :2]),
+            places=places,
+            normals=np.ascontiguousarray(values[:, 2:]),
+            handles_mm=placed[self._handles, :2],
+            handle_structures=self._handle_structures,
+            handle_places=self._handle_places,
+            flow_axis=self._flow_axis(pose),
+        )
+
+    def _flow_axis(self, pose: Pose) -> Float32Array:
+        """From the annulus to the apex on the plane, [2]; straight up where the plane is square to it."""
+        axis = _axes(pose).T[:2] @ as_float32([0, 0, 1])
+        length = float(np.hypot(*axis))
+        return as_float32(axis / length) if length > 0.2 else as_float32([0, -1])
+
+    def _choose_handles(self, reference: Pose) -> tuple[IntArray, IntArray, Float32Array]:
+        """Material points near the plane at end-diastole: rows of the vertices, their structures and places."""
+        rows, owners, places = [], [], []
+        rest = np.concatenate([surface.keys[0, 0].reshape(-1, 3) for surface in self.heart.surfaces])
+        distance = np.abs(reference.to_plane(rest)[:, 2])
+        for index, surface in enumerate(self.heart.surfaces):
+            if not surface.is_material:
+                continue
+            start, stop = self._starts[index], self._starts[index + 1]
+            found = np.flatnonzero(distance[start:stop] < NEAR_MM) + start
+            rows.append(found)
+            owners.append(np.full(len(found), index))
+            place = np.stack(np.divmod(found - start, self._columns[index]), axis=1)
+            places.append(place / self._extents[index])
+        chosen, owner, place = np.concatenate(rows), np.concatenate(owners), np.concatenate(places)
+        step = max(1, -(-len(chosen) // HANDLES))
+        return chosen[::step], owner[::step], as_float32(place[::step])
+
+
+class _Group:
+    """The surfaces of one drive, side by side, so that one interpolation places them all."""
+
+    def __init__(self, surfaces: tuple[Surface, ...], drive: Drive) -> None:
+        mine = [(index, surface) for index, surface in enumerate(surfaces) if surface.drive is drive]
+        self.indices = [index for index, _ in mine]
+        parts = [surface.keys.reshape(*surface.keys.shape[:2], -1, 3) for _, surface in mine]
+        self.keys = np.concatenate(parts, axis=2)  # [A, B, N, 3]
+        self.bounds = np.concatenate([[0], np.cumsum([part.shape[2] for part in parts])])
+
+    def fill(self, out: Float32Array, starts: IntArray, contraction: float, opening: float) -> None:
+        """Place the group's points in `out` [N, 3] for a contraction and an opening of 0-1."""
+        places = _between(self.keys, contraction)
+        places = _between(places, opening) if len(places) > 1 else places[0]
+        for index, start, stop in zip(self.indices, self.bounds[:-1], self.bounds[1:], strict=True):
+            out[starts[index] : starts[index + 1]] = places[start:stop]
+
+
+def _between(keys: Float32Array, value: float) -> Float32Array:
+    """Interpolate along the first axis, whose steps run evenly from 0 to 1."""
+    place = min(max(value, 0.0), 1.0) * (len(keys) - 1)
+    low = min(int(place), len(keys) - 2)
+    share = np.float32(place - low)
+    return as_float32(keys[low] + share * (keys[low + 1] - keys[low]))
+
+
+def _axes(pose: Pose) -> Float32Array:
+    """From heart coordinates to (right, down, out), [3, 3], to be multiplied from the right."""
+    return np.stack([pose.right, pose.down, pose.out], axis=1)
+
+
+def _normals(grid: Float32Array) -> Float32Array:
+    """Unit normals [U, V, 3] of a grid of points [U, V, 3]."""
+    along, across = np.gradient(grid, axis=0), np.gradient(grid, axis=1)
+    normals = np.cross(along, across)
+    return unit(normals + 1e-6)
+
+
+@cache
+def _lattice(rows: int, columns: int) -> tuple[DoubleArray, DoubleArray]:
+    x, y = np.meshgrid(np.arange(columns, dtype=np.float64), np.arange(rows, dtype=np.float64))
+    return x, y
+
+
+def _trace(heights: DoubleArray, is_sheet: bool) -> Iterator[tuple[int, DoubleArray, bool]]:
+    """Trace where a grid of heights over the plane [U, V] crosses each slice.
+
+    Yields:
+        Index of the slice, points [N, 2] as (column, row) of the grid, and whether they close.
+    """
+    x, y = _lattice(*heights.shape)
+    generator = SerialContourGenerator(
+        x,
+        y,
+        heights,
+        None,
+        corner_mask=False,
+        line_type=LineType.Separate,
+        fill_type=FillType.OuterOffset,
+        quad_as_tri=False,
+        z_interp=ZInterp.Linear,
+    )
+    for slice_index, offset in enumerate(SLICE_OFFSETS_MM):
+        lines = generator.lines(offset)
+        if is_sheet:
+            for line in lines:
+                if slice_index == CENTRE_SLICE and len(line) > 1:
+                    yield slice_index, line, False
+            continue
+        for outline in _join(lines, heights.shape[1] - 1):
+            if len(outline) > 2:
+                yield slice_index, outline, True
+
+
+def _join(lines: list[DoubleArray], seam: int) -> Iterator[DoubleArray]:
+    """Join lines [N, 2] that end on column 0 with those that end on the last one (the same place) to outlines."""
+    open_lines = []
+    for line in lines:
+        if line[0, 0] == line[-1, 0] and line[0, 1] == line[-1, 1]:
+            yield line[:-1]
+        else:
+            open_lines.append(line)
+    while open_lines:
+        outline = open_lines.pop()
+        while True:
+            column, row = outline[-1]
+            if column not in (0, seam) or _is_whole(outline, seam):
+                break
+            follower = _find(open_lines, seam - column, row)
+            if follower is None:
+                break
+            outline = np.concatenate([outline, follower])
+        yield outline
+
+
+def _is_whole(outline: DoubleArray, seam: int) -> bool:
+    """Whether an outline's two ends are the same place on the two edges of the seam."""
+    first, last = outline[0], outline[-1]
+    return bool(first[0] + last[0] == seam and abs(first[1] - last[1]) < SEAM_TOLERANCE)
+
+
+def _find(lines: list[DoubleArray], column: float, row: float) -> DoubleArray | None:
+    """Take the line out of a list that has an end at a place, turned so that it starts there."""
+    for index, line in enumerate(lines):
+        for end in (0, -1):
+            if line[end, 0] == column and abs(line[end, 1] - row) < SEAM_TOLERANCE:
+                lines.pop(index)
+                return line if end == 0 else line[::-1]
+    return None
