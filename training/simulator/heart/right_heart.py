@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from training.simulator.anatomy import Subject
 from training.simulator.arrays import Float32Array, as_float32
 from training.simulator.heart.left_ventricle import LeftVentricle
 from training.simulator.heart.shapes import CONTRACTIONS, closed, direction, spline, tube

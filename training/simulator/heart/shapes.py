@@ -1,8 +1,11 @@
 """Surfaces from few numbers: tubes along a curve, stacks of rings, and closed ends."""
 
 import numpy as np
+import numpy.typing as npt
 
 from training.simulator.arrays import Float32Array, as_float32
+
+DoubleArray = npt.NDArray[np.float64]
 
 CONTRACTIONS = np.linspace(0, 1, 5, dtype=np.float32)
 """Steps of the contraction at which surfaces are made; between them places run straight."""
@@ -17,9 +20,10 @@ def direction(theta_deg: float, z: float = 0.0) -> Float32Array:
     return unit(np.array([np.cos(angle), np.sin(angle), z]))
 
 
-def unit(vector: np.ndarray) -> Float32Array:
+def unit(vector: npt.ArrayLike) -> Float32Array:
     """The same direction [..., 3] with length 1."""
-    return as_float32(vector / np.linalg.norm(vector, axis=-1, keepdims=True))
+    values = np.asarray(vector)
+    return as_float32(values / np.linalg.norm(values, axis=-1, keepdims=True))
 
 
 def spline(control: Float32Array, samples: int) -> Float32Array:
@@ -56,12 +60,13 @@ def tube(
     rings = path[:, None] + radii_mm[:, None, None] * ring
     along = unit(path[[1, -1]] - path[[0, -2]])
     ends = path[[0, -1]] + along * (radii_mm[[0, -1]] * np.float32(0.5))[:, None] * np.array([[-1], [1]], np.float32)
-    return closed(rings, ends[0], ends[1])
+    return closed(as_float32(rings), ends[0], ends[1])
 
 
 def closed(rings: Float32Array, first_pole: Float32Array, last_pole: Float32Array) -> Float32Array:
-    """Add a pole before and behind rings [U, V, 3]; returns [U + 2, V, 3]."""
+    """Add a pole before and behind rings [U, V, 3] whose last column is the first; returns [U + 2, V, 3]."""
     columns = rings.shape[1]
+    rings = np.concatenate([rings[:, :-1], rings[:, :1]], axis=1)  # rounding would leave a gap at the seam
     poles = [np.broadcast_to(pole, (1, columns, 3)) for pole in (first_pole, last_pole)]
     return as_float32(np.concatenate([poles[0], rings, poles[1]]))
 
@@ -80,7 +85,7 @@ def smooth_noise(rng: np.random.Generator, rows: int, columns: int, knots: tuple
     return as_float32(1.3 * (top * (1 - fu) + bottom * fu))
 
 
-def _ease(share: np.ndarray) -> np.ndarray:
+def _ease(share: DoubleArray) -> DoubleArray:
     return share * share * (3 - 2 * share)
 
 

@@ -59,7 +59,7 @@ def mitral_leaflets(ventricle: LeftVentricle) -> list[Surface]:
             shut = edge + TENT_MM * taper * up
             inward = unit(edge - hinge + 1e-3)
             wide = hinge + length * taper * (0.93 * up + 0.30 * inward)
-            keys.append(_swing(hinge, shut, wide, up, inward, 0.13 * length))
+            keys.append(_swing(hinge, as_float32(shut), as_float32(wide), up, inward, 0.13 * length))
         surfaces.append(
             Surface(
                 name,
@@ -158,7 +158,7 @@ def pulmonary_cusps(ventricle: LeftVentricle, root: Float32Array) -> list[Surfac
 
 
 def _cusp(name: str, theta_deg: float, root: Float32Array, radius_mm: float, thickness_mm: float) -> Surface:
-    """One cusp: hinged along a scallop on the wall; its free edge lies on two radii when closed, at the wall when open."""
+    """One cusp, hinged along a scallop: its free edge lies on two radii when closed, at the wall when open."""
     keys = []
     turn = np.linspace(-1, 1, ACROSS)
     share = np.linspace(0, 1, 5)[:, None, None]

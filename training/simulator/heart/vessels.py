@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.simulator.anatomy import Subject
 from training.simulator.arrays import Float32Array, as_float32
 from training.simulator.heart.left_ventricle import OUTFLOW_DEG, LeftVentricle
 from training.simulator.heart.right_heart import SUPERIOR, atrium

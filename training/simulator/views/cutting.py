@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cache
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ HANDLES = 96  # at most
 SEAM_TOLERANCE = 1e-6  # of a row: ends of two lines on the two edges of the seam that are one point
 
 DoubleArray = npt.NDArray[np.float64]
+_NO_MASK = cast("npt.NDArray[np.bool_]", None)  # what the library takes for "nothing is masked"
 
 
 class CutHeart:
@@ -32,7 +34,8 @@ class CutHeart:
 
     def __init__(self, heart: Heart, reference: Pose) -> None:
         self.heart = heart
-        self._groups = [_Group(heart.surfaces, drive) for drive in Drive]
+        used = [drive for drive in Drive if any(surface.drive is drive for surface in heart.surfaces)]
+        self._groups = {drive: _Group(heart.surfaces, drive) for drive in used}
         sizes = [surface.keys.shape[2] * surface.keys.shape[3] for surface in heart.surfaces]
         self._starts = np.concatenate([[0], np.cumsum(sizes)])
         self._columns = np.array([surface.keys.shape[3] for surface in heart.surfaces])
@@ -44,8 +47,8 @@ class CutHeart:
         """Every surface's material points one after the other, [N, 3] mm in heart coordinates."""
         openings = {Drive.NONE: 0.0, Drive.MITRAL: state.mitral_opening, Drive.AORTIC: state.aortic_opening}
         out = np.empty((int(self._starts[-1]), 3), dtype=np.float32)
-        for group, (_, opening) in zip(self._groups, openings.items(), strict=True):
-            group.fill(out, self._starts, state.contraction, opening)
+        for drive, group in self._groups.items():
+            group.fill(out, self._starts, state.contraction, openings[drive])
         return out
 
     def scene(self, state: HeartState, pose: Pose) -> Scene:
@@ -170,12 +173,14 @@ def _trace(heights: DoubleArray, is_sheet: bool) -> Iterator[tuple[int, DoubleAr
     Yields:
         Index of the slice, points [N, 2] as (column, row) of the grid, and whether they close.
     """
+    if not is_sheet:
+        heights[:, -1] = heights[:, 0]  # products of equal points may differ in the last bit
     x, y = _lattice(*heights.shape)
     generator = SerialContourGenerator(
         x,
         y,
         heights,
-        None,
+        _NO_MASK,
         corner_mask=False,
         line_type=LineType.Separate,
         fill_type=FillType.OuterOffset,
@@ -183,7 +188,7 @@ def _trace(heights: DoubleArray, is_sheet: bool) -> Iterator[tuple[int, DoubleAr
         z_interp=ZInterp.Linear,
     )
     for slice_index, offset in enumerate(SLICE_OFFSETS_MM):
-        lines = generator.lines(offset)
+        lines = cast("list[DoubleArray]", generator.lines(offset))
         if is_sheet:
             for line in lines:
                 if slice_index == CENTRE_SLICE and len(line) > 1:
@@ -206,7 +211,7 @@ def _join(lines: list[DoubleArray], seam: int) -> Iterator[DoubleArray]:
         outline = open_lines.pop()
         while True:
             column, row = outline[-1]
-            if column not in (0, seam) or _is_whole(outline, seam):
+            if _is_whole(outline, seam):
                 break
             follower = _find(open_lines, seam - column, row)
             if follower is None:
@@ -218,14 +223,14 @@ def _join(lines: list[DoubleArray], seam: int) -> Iterator[DoubleArray]:
 def _is_whole(outline: DoubleArray, seam: int) -> bool:
     """Whether an outline's two ends are the same place on the two edges of the seam."""
     first, last = outline[0], outline[-1]
-    return bool(first[0] + last[0] == seam and abs(first[1] - last[1]) < SEAM_TOLERANCE)
+    return bool(abs(first[0] + last[0] - seam) < SEAM_TOLERANCE and abs(first[1] - last[1]) < SEAM_TOLERANCE)
 
 
 def _find(lines: list[DoubleArray], column: float, row: float) -> DoubleArray | None:
     """Take the line out of a list that has an end at a place, turned so that it starts there."""
     for index, line in enumerate(lines):
         for end in (0, -1):
-            if line[end, 0] == column and abs(line[end, 1] - row) < SEAM_TOLERANCE:
+            if abs(line[end, 0] - column) < SEAM_TOLERANCE and abs(line[end, 1] - row) < SEAM_TOLERANCE:
                 lines.pop(index)
                 return line if end == 0 else line[::-1]
     return None
