@@ -11,7 +11,7 @@ import typer
 
 from services.cine.errors import ConfigError, EchoplaneError
 
-_HELP = """Name the standard view of echocardiogram cine loops: A2C, A4C, PLAX or PSAX.
+_HELP = """Name the standard view of echocardiogram cine loops: A2C, A4C, PLAX, PSAX, or none of them.
 
 Not a medical device. Exit codes: 0 done, 1 failed, 2 wrong use or configuration.
 """

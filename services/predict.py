@@ -9,6 +9,7 @@ import time
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +31,7 @@ from services.cine.selection import Selection
 from services.client import Client, Tls
 from services.gateway.assess import Assessor
 from services.models.onnx_backend import OnnxBackend
+from services.models.recalibration import recalibrated
 from services.models.spec import VIEW_CLASSIFIER
 from services.runtime.logs import configure_logs
 from services.runtime.sandbox import Sandbox
@@ -54,6 +56,7 @@ class Order:
         server: host:port of a gateway, or empty for the model right here.
         tls: how to encrypt on the way there.
         repository: folder of the models, for right here.
+        recalibration: file of a site's own calibration, for right here, or None.
         workers: files in hand at the same time.
         pictures: folder for pictures, or None.
         csv: file for the answers, or None.
@@ -65,6 +68,7 @@ class Order:
     server: str = ""
     tls: Tls | None = None
     repository: Path = Path("model_repository")
+    recalibration: Path | None = None
     workers: int = 1
     pictures: Path | None = None
     csv: Path | None = None
@@ -82,6 +86,9 @@ def predict(  # noqa: PLR0913, PLR0917 - one argument an option
     certificate: PemFile = None,
     key: PemFile = None,
     model_repository: Annotated[Path, typer.Option(help="Folder of the models.")] = Order.repository,
+    recalibration: Annotated[
+        Path | None, typer.Option(help="JSON of `evaluate recalibrate`; a gateway has a setting for it.", dir_okay=False)
+    ] = None,
     selection: Annotated[Selection, typer.Option(help="Which frames the model sees.")] = Selection.DISSIMILAR,
     max_frames: Annotated[int, typer.Option(min=1, max=64, help="How many frames it sees.")] = DEFAULT_MAX_FRAMES,
     workers: Annotated[
@@ -119,6 +126,8 @@ def predict(  # noqa: PLR0913, PLR0917 - one argument an option
 
     `echoplane predict study/ --json | jq .view`
 
+    The answer OTHER, of an accepted cine, means: a usable picture of a plane that is none of A2C, A4C, PLAX and PSAX.
+
     Folders may hold anything: reports, indexes and other files are told as NOT_A_CINE. Hidden files and links to
     folders are passed over. Names in tables and in the CSV are below the folder that was asked for.
 
@@ -136,12 +145,19 @@ def predict(  # noqa: PLR0913, PLR0917 - one argument an option
         server=server,
         tls=None if ca is None else Tls(ca.read_bytes(), _read(certificate), _read(key)),
         repository=model_repository,
+        recalibration=recalibration,
         workers=workers or _cores(),
         pictures=pictures,
         csv=csv,
         is_fresh=fresh,
         is_json=as_json,
     )
+    if server and recalibration is not None:
+        raise ConfigError(
+            found="--recalibration with --server",
+            expected="one of them",
+            advice="The gateway has a setting for it: ECHOPLANE_GATEWAY_RECALIBRATION_FILE.",
+        )
     if fresh and csv is None:
         raise ConfigError(found="--fresh alone", expected="--csv with it", advice="Name the CSV to begin anew.")
     run = Run(order)
@@ -250,8 +266,9 @@ class _InOrder:
 async def _open_asker(order: Order, stack: AsyncExitStack, sandbox: Sandbox, threads: Executor) -> Asker:
     if order.server:
         return AskServer(await stack.enter_async_context(Client(order.server, order.tls)))
-    backend = OnnxBackend(order.repository, VIEW_CLASSIFIER, workers=order.workers)
-    stack.push_async_callback(backend.close)
+    model = OnnxBackend(order.repository, VIEW_CLASSIFIER, workers=order.workers)
+    stack.push_async_callback(model.close)
+    backend = recalibrated(model, order.recalibration)
     return AskHere(Assessor(sandbox, backend, threads, _INFER_TIMEOUT_S))
 
 
@@ -259,4 +276,6 @@ def _terms(order: Order, model_sha256: str) -> Terms:
     """Name everything that an answer rests on beside the file."""
     options = order.options
     words = f"selection={options.selection} max_frames={options.max_frames} echoplane={version('echoplane')}"
+    if order.recalibration is not None:
+        words += f" recalibration={sha256(order.recalibration.read_bytes()).hexdigest()[:12]}"
     return Terms(model_sha256, words)

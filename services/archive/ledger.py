@@ -19,9 +19,9 @@ from echoplane.v1 import view_pb2
 from services.answers import Answer, Line, in_words, readable
 from services.archive.files import FileState, FoundFile, look
 from services.cine.errors import ConfigError, Reason
-from services.cine.views import TARGET_VIEWS
+from services.cine.views import ANSWERED_VIEWS
 
-_P_COLUMNS = tuple(f"p_{view.lower()}" for view in TARGET_VIEWS)
+_P_COLUMNS = tuple(f"p_{view.lower()}" for view in ANSWERED_VIEWS)
 COLUMNS = (
     *("file", "size_bytes", "modified", "verdict", "view", "confidence", "abstain_below", *_P_COLUMNS),
     *("findings", "reason", "message", "format", "rows", "columns", "frames", "duration_ms", "timing_source"),

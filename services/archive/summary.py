@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.answers import ERROR, NOT_A_CINE, Line, print_lines, print_reasons
-from services.cine.views import TARGET_VIEWS
+from services.cine.views import ANSWERED_VIEWS
 
 SHOWN_SINGLY = 40
 """Up to so many files are told one by one: a screen or two."""
@@ -18,7 +18,7 @@ SHOWN_SINGLY = 40
 VERDICTS = {"ACCEPTED": "accepted", "REJECTED": "rejected", NOT_A_CINE: "not a cine", ERROR: "errors"}
 """In the order of tables, and in words."""
 
-_VIEWS = (*TARGET_VIEWS, "cannot tell", "-")
+_VIEWS = (*ANSWERED_VIEWS, "cannot tell", "-")
 
 
 @dataclass

@@ -16,4 +16,7 @@ class View(StrEnum):
 
 
 TARGET_VIEWS = (View.A2C, View.A4C, View.PLAX, View.PSAX)
-"""The four views a classifier answers with, in the order of its outputs."""
+"""The four views that a trial asks for."""
+
+ANSWERED_VIEWS = (*TARGET_VIEWS, View.OTHER)
+"""What a classifier answers with, in the order of its outputs: one of the four, or that it is none of them."""

@@ -24,6 +24,7 @@ from services.gateway.settings import BackendKind, GatewaySettings
 from services.gateway.view_service import METHOD, ViewService
 from services.models.backend import Backend
 from services.models.onnx_backend import OnnxBackend
+from services.models.recalibration import recalibrated
 from services.models.spec import VIEW_CLASSIFIER
 from services.models.triton_backend import connect_triton
 from services.runtime.rpc import Admission, ErrorInterceptor
@@ -65,7 +66,16 @@ async def serve(settings: GatewaySettings) -> None:
 
 
 async def open_backend(settings: GatewaySettings) -> Backend:
-    """Open the backend that the settings name."""
+    """Open the backend that the settings name, under the site's own recalibration where there is one."""
+    backend = await _open_model(settings)
+    try:
+        return recalibrated(backend, settings.recalibration_file)
+    except ConfigError:
+        await backend.close()
+        raise
+
+
+async def _open_model(settings: GatewaySettings) -> Backend:
     if settings.backend is BackendKind.TRITON:
         return await connect_triton(settings.triton_address, VIEW_CLASSIFIER)
     return OnnxBackend(

@@ -31,6 +31,7 @@ class GatewaySettings(ProcessSettings):
     metrics_port: int = Field(9464, ge=0, le=65535, description="Prometheus port; 0 takes a free one")
     backend: BackendKind = Field(BackendKind.EMBEDDED, description="embedded (onnxruntime in process) or triton")
     model_repository: Path = Field(Path("model_repository"), description="folder of the models, for embedded")
+    recalibration_file: Path | None = Field(None, description="JSON that `echoplane evaluate recalibrate` wrote")
     provider: Literal["CPU", "CUDA", "TENSORRT"] = Field("CPU", description="where the embedded backend computes")
     onnx_threads: int = Field(1, ge=1, le=64, description="threads of one embedded inference")
     triton_address: str = Field("127.0.0.1:8001", description="host:port of Triton's gRPC endpoint")

@@ -19,7 +19,7 @@ from services.cine.cine import CineFacts, CineFormat
 from services.cine.errors import DeadlineError, EchoplaneError, Reason, RequestInvalidError
 from services.cine.intake import DEFAULT_MAX_FRAMES, IntakeOptions
 from services.cine.selection import Selection
-from services.cine.views import TARGET_VIEWS, View
+from services.cine.views import ANSWERED_VIEWS, View
 from services.gateway.assess import Assessment, Assessor
 from services.gateway.metrics import GatewayMetrics
 from services.models.spec import VIEW_CLASSIFIER
@@ -237,7 +237,7 @@ def _add_prediction(response: view_pb2.PredictViewResponse, assessment: Assessme
     if prediction is None:
         return
     response.MergeFrom(view_pb2.PredictViewResponse(view=_view(prediction.view), confidence=prediction.confidence))
-    for view, probability in zip(TARGET_VIEWS, prediction.probabilities, strict=True):
+    for view, probability in zip(ANSWERED_VIEWS, prediction.probabilities, strict=True):
         response.probabilities.add(view=_view(view), probability=float(probability))
     frames = zip(
         assessment.intake.frame_indices, assessment.intake.frame_times_ms, prediction.frame_probabilities, strict=True
@@ -247,7 +247,7 @@ def _add_prediction(response: view_pb2.PredictViewResponse, assessment: Assessme
         response.frames.add(
             index=int(index),
             time_ms=float(time_ms),
-            view=_view(TARGET_VIEWS[best]),
+            view=_view(ANSWERED_VIEWS[best]),
             confidence=float(probabilities[best]),
         )
 

@@ -13,7 +13,9 @@ from services.models.repository import ModelIdentity
 class Backend(Protocol):
     """Runs one model."""
 
-    identity: ModelIdentity
+    @property
+    def identity(self) -> ModelIdentity:
+        """Which weights answer."""
 
     async def infer(self, inputs: Mapping[str, NDArray[Any]], timeout_s: float) -> dict[str, NDArray[Any]]:
         """Run the model once.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.cine.preprocessing import MODEL_SIDE_PX
-from services.cine.views import TARGET_VIEWS
+from services.cine.views import ANSWERED_VIEWS
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,13 @@ VIEW_CLASSIFIER = ModelSpec(
         ),
     ),
     outputs=(
-        TensorSpec("logits", (len(TARGET_VIEWS),), "calibrated log-odds of each view; their mean over frames answers"),
+        TensorSpec(
+            "logits",
+            (len(ANSWERED_VIEWS),),
+            "calibrated log-probabilities of each view up to a constant; their mean over frames answers",
+        ),
         TensorSpec("embedding", (128,), "features before the last layer"),
     ),
-    labels=tuple(view.value for view in TARGET_VIEWS),
+    labels=tuple(view.value for view in ANSWERED_VIEWS),
     max_batch_size=64,
 )

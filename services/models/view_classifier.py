@@ -8,7 +8,7 @@ import numpy as np
 
 from services.cine.cine import FloatArray
 from services.cine.errors import ModelContractError
-from services.cine.views import TARGET_VIEWS, View
+from services.cine.views import ANSWERED_VIEWS, View
 from services.models.backend import Backend
 from services.models.spec import VIEW_CLASSIFIER
 
@@ -20,7 +20,7 @@ class ViewPrediction:
     Attributes:
         view: the most probable view, or None when the model abstains.
         confidence: its calibrated probability.
-        probabilities: of TARGET_VIEWS, [K], summing to 1.
+        probabilities: of ANSWERED_VIEWS, [K], summing to 1.
         frame_probabilities: the same a frame, [N, K].
     """
 
@@ -39,17 +39,17 @@ async def predict_view(backend: Backend, model_input: FloatArray, timeout_s: flo
         timeout_s: how long the model may take, s.
 
     Returns:
-        The answer of the mean log-odds over the frames.
+        The answer of the mean over the frames of their log-probabilities: `OTHER` where the plane is none of the four.
 
     Raises:
         CapacityError, ModelError: as `Backend.infer`.
     """
     outputs = await backend.infer({VIEW_CLASSIFIER.inputs[0].name: model_input}, timeout_s)
     logits = outputs[VIEW_CLASSIFIER.outputs[0].name]
-    if logits.shape != (len(model_input), len(TARGET_VIEWS)) or not np.isfinite(logits).all():
+    if logits.shape != (len(model_input), len(ANSWERED_VIEWS)) or not np.isfinite(logits).all():
         raise ModelContractError(
             found=f"log-odds of shape {logits.shape}, or not all of them numbers",
-            expected=f"{len(model_input)} x {len(TARGET_VIEWS)} numbers",
+            expected=f"{len(model_input)} x {len(ANSWERED_VIEWS)} numbers",
             advice="Check the served model against its golden pair; half precision may overflow.",
         )
     return combine(logits, backend.identity.abstain_below)
@@ -61,7 +61,7 @@ def combine(logits: FloatArray, abstain_below: float) -> ViewPrediction:
     best = int(probabilities.argmax())
     confidence = float(probabilities[best])
     return ViewPrediction(
-        view=TARGET_VIEWS[best] if confidence >= abstain_below else None,
+        view=ANSWERED_VIEWS[best] if confidence >= abstain_below else None,
         confidence=confidence,
         probabilities=probabilities,
         frame_probabilities=_softmax(logits),

@@ -6,13 +6,14 @@ Each change happens to a frame by its own chance. All take and give [B, 1, H, W]
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
 from training.classifier.config import AugmentationConfig, Range
-from training.classifier.geometry import Drawer, draw_boxes
+from training.classifier.geometry import Drawer, change_some, draw_boxes
 
 _CURVE_KNOTS = 9
 _HISTOGRAM_BINS = 64
@@ -30,24 +31,24 @@ _GRAIN_ALONG_PX, _GRAIN_ACROSS_PX = (0.3, 0.9), (0.5, 1.8)
 
 def change(grey: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
     """Apply every change of appearance, each to some frames."""
-    draw = Drawer(grey, generator)
-
-    def sometimes(changed: Tensor, before: Tensor) -> Tensor:
-        return torch.where(draw.happens(config.chance), changed, before)
-
-    grey = sometimes(_bend(grey, draw, generator), grey)
-    grey = sometimes(_gamma(grey, config.gamma, draw), grey)
-    grey = torch.where(draw.happens(config.chance / 4), _equalise(grey), grey)
-    grey = sometimes(_gain(grey, config.field_db, draw, generator), grey)
-    grey = sometimes(_fade_sides(grey, config.edge_fade_db, draw), grey)
-    grey = sometimes(_shadow(grey, config.shadows, draw), grey)
-    grey = sometimes(_haze(grey, config.haze_grey, draw), grey)
-    grey = sometimes(_grain(grey, config.noise, draw, generator), grey)
-    grey = sometimes(_blur(grey, config.blur_px, draw), grey)
-    grey = sometimes(_lose_pixels(grey, config.resample_px, generator), grey)
-    grey = torch.where(draw.happens(config.chance / 4), _posterise(grey, config.posterise_levels, draw), grey)
-    grey = sometimes((grey - draw.between(config.black_level)).clamp(min=0.0), grey)
-    return sometimes(grey * draw.between_logs(config.brightness), grey)
+    steps: tuple[tuple[float, Callable[[Tensor, Drawer], Tensor]], ...] = (
+        (1.0, _bend),
+        (1.0, lambda grey, draw: _gamma(grey, config.gamma, draw)),
+        (0.25, lambda grey, _: _equalise(grey)),
+        (1.0, lambda grey, draw: _gain(grey, config.field_db, draw)),
+        (1.0, lambda grey, draw: _fade_sides(grey, config.edge_fade_db, draw)),
+        (1.0, lambda grey, draw: _shadow(grey, config.shadows, draw)),
+        (1.0, lambda grey, draw: _haze(grey, config.haze_grey, draw)),
+        (1.0, lambda grey, draw: _grain(grey, config.noise, draw)),
+        (1.0, lambda grey, draw: _blur(grey, config.blur_px, draw)),
+        (1.0, lambda grey, draw: _lose_pixels(grey, config.resample_px, draw)),
+        (0.25, lambda grey, draw: _posterise(grey, config.posterise_levels, draw)),
+        (1.0, lambda grey, draw: (grey - draw.between(config.black_level)).clamp(min=0.0)),
+        (1.0, lambda grey, draw: grey * draw.between_logs(config.brightness)),
+    )
+    for share, step in steps:
+        grey = change_some(grey, config.chance * share, step, generator)
+    return grey
 
 
 def erase(grey: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
@@ -61,9 +62,9 @@ def erase(grey: Tensor, config: AugmentationConfig, generator: Generator) -> Ten
     return grey
 
 
-def _bend(grey: Tensor, draw: Drawer, generator: Generator) -> Tensor:
+def _bend(grey: Tensor, draw: Drawer) -> Tensor:
     """Apply a random rising curve through 0 and about 1."""
-    steps = torch.rand((len(grey), _CURVE_KNOTS - 1), generator=generator, device=grey.device) ** 2 + 0.05
+    steps = draw.uniform((_CURVE_KNOTS - 1,)) ** 2 + 0.05
     heights = torch.cumsum(steps, dim=1) / steps.sum(dim=1, keepdim=True)
     curve = torch.cat([torch.zeros_like(heights[:, :1]), heights], dim=1)  # [B, knots]
     return _look_up(grey, curve) * draw.between((0.7, 1.15))
@@ -92,10 +93,9 @@ def _look_up(grey: Tensor, curves: Tensor) -> Tensor:
     return torch.lerp(low, high, place - below).reshape(grey.shape)
 
 
-def _gain(grey: Tensor, most_db: float, draw: Drawer, generator: Generator) -> Tensor:
+def _gain(grey: Tensor, most_db: float, draw: Drawer) -> Tensor:
     """Multiply by a smooth field, as sliders, ribs and lung do; on a log-compressed screen that is a sum."""
-    shape = (len(grey), 1, _FIELD_CELLS, _FIELD_CELLS)
-    cells = torch.rand(shape, generator=generator, device=grey.device) * 2 - 1
+    cells = draw.uniform((1, _FIELD_CELLS, _FIELD_CELLS)) * 2 - 1
     field = functional.interpolate(cells, size=grey.shape[2:], mode="bilinear", align_corners=True)
     strength_db = most_db * draw.between((0.0, 1.0))
     added = (grey + field * strength_db / _SCREEN_DB).clamp(min=0.0)
@@ -142,9 +142,9 @@ def _haze(grey: Tensor, limits: Range, draw: Drawer) -> Tensor:
     return grey + (level * ring + floor) * (1 - grey)
 
 
-def _grain(grey: Tensor, limits: Range, draw: Drawer, generator: Generator) -> Tensor:
+def _grain(grey: Tensor, limits: Range, draw: Drawer) -> Tensor:
     """Multiply by noise that is wider across the beam than along it, and add some of it."""
-    noise = torch.randn(grey.shape, generator=generator, device=grey.device)
+    noise = draw.normal(tuple(grey.shape[1:]))
     along = _blurring(draw.between(_GRAIN_ALONG_PX), grey.shape[2])
     across = _blurring(draw.between(_GRAIN_ACROSS_PX), grey.shape[3])
     smooth = along @ noise @ across
@@ -166,11 +166,13 @@ def _blurring(sigma_px: Tensor, side_px: int) -> Tensor:
     return weights / weights.sum(dim=2, keepdim=True).clamp(min=1.0)
 
 
-def _lose_pixels(grey: Tensor, sides_px: tuple[int, int], generator: Generator) -> Tensor:
-    """Shrink and enlarge again, one size for the whole batch."""
-    side = int(torch.randint(sides_px[0], sides_px[1] + 1, (), generator=generator, device=grey.device))
+def _lose_pixels(grey: Tensor, sides_px: tuple[int, int], draw: Drawer) -> Tensor:
+    """Shrink and enlarge again, one size for all of them, smooth or in steps."""
+    low, high = sides_px
+    side = low + int(draw.between((0.0, 1.0))[0] * (high + 1 - low))
     small = functional.interpolate(grey, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
-    return functional.interpolate(small, size=grey.shape[2:], mode="bilinear", align_corners=False)
+    smooth = functional.interpolate(small, size=grey.shape[2:], mode="bilinear", align_corners=False)
+    return torch.where(draw.happens(0.25), functional.interpolate(small, size=grey.shape[2:]), smooth)
 
 
 def _posterise(grey: Tensor, levels: tuple[int, int], draw: Drawer) -> Tensor:

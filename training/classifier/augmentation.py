@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from services.cine.views import TARGET_VIEWS, View
-from training.classifier import appearance, geometry
+from services.cine.views import ANSWERED_VIEWS, View
+from training.classifier import appearance, foreground, geometry
 from training.classifier.config import AugmentationConfig
 
 _GREY_LEVELS = 255.0
-_APICAL = tuple(TARGET_VIEWS.index(view) for view in (View.A2C, View.A4C))
+_APICAL = tuple(ANSWERED_VIEWS.index(view) for view in (View.A2C, View.A4C))
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def augment(frames: Tensor, labels: Tensor, config: AugmentationConfig, generato
 
     Args:
         frames: [B, 1, H, W] float32 in [-1, 1], -1 outside the sector.
-        labels: index into TARGET_VIEWS, [B]; only how often a frame is mirrored depends on it.
+        labels: index into ANSWERED_VIEWS, [B]; only how often a frame is mirrored depends on it.
         config: ranges.
         generator: the source of every draw, on the device of the frames.
 
@@ -43,10 +43,12 @@ def augment(frames: Tensor, labels: Tensor, config: AugmentationConfig, generato
     """
     grey = (frames + 1.0) * 0.5
     inside = geometry.find_inside(grey)
+    grey, inside = geometry.exchange_outlines(grey * inside, inside, config.outline_chance, generator)
     inside = geometry.cut_sector(inside, config, generator)
     mirror = _draw_mirror(labels, config, generator)
     grey, inside = geometry.place_anew(grey * inside, inside, mirror, config, generator)
     grey = appearance.erase(grey, config, generator)
+    grey = foreground.lay_over(grey, config, generator)
     grey = appearance.change(grey, config, generator)
     whole = (grey * inside).clamp(0.0, 1.0).mul(_GREY_LEVELS).round()  # what is dark has few levels left, as in 8 bit
     return whole / _GREY_LEVELS * 2.0 - 1.0

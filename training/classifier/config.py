@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 
@@ -14,37 +13,42 @@ from training.loop import LoopConfig
 Range = tuple[float, float]
 
 
-class Balance(StrEnum):
-    """Which views the training subjects show."""
-
-    BALANCED = "balanced"
-    NATURAL = "natural"
-
-
 @dataclass(frozen=True)
 class DataConfig:
     """What is rendered.
 
     Attributes:
-        balance: every subject in all four views, or one view a subject by the thesis's shares.
         train_subjects, calibration_subjects, test_subjects: how many; no subject is in two parts.
         first_seed: seed of the first subject.
+        train_families: families of styles that training sees.
+        random_share: share of the training cines whose every style factor is drawn at random.
+        other_share: share of the training cines that are none of the four views, under 1.
+        far_share: share of those that are no heart in B-mode at all (Doppler, M-mode, text, other organs).
+        still_share: share of the training cines whose sector is found in one frame, as in a still.
         train_frames, evaluation_frames: frames a cine, spread over one beat.
         train_sizes_px: one is drawn for each training cine: side of a square picture, or null for the source's canvas.
-        evaluation_size_px: the same for calibration and test.
+        evaluation_styles: in how many styles each calibration and test subject shows each view, taken in turn.
+        evaluation_size_px: as `train_sizes_px`, for calibration and test.
+        without: what the simulator leaves out of the training cines; for ablations.
         shard_cines: cines of one cache file.
         workers: processes that render.
     """
 
-    balance: Balance
     train_subjects: int
     calibration_subjects: int
     test_subjects: int
     first_seed: int
+    train_families: tuple[str, ...]
+    random_share: float
+    other_share: float
+    far_share: float
+    still_share: float
     train_frames: int
     evaluation_frames: int
     train_sizes_px: tuple[int | None, ...]
+    evaluation_styles: int
     evaluation_size_px: int | None
+    without: tuple[str, ...]
     shard_cines: int
     workers: int
 
@@ -55,6 +59,9 @@ class AugmentationConfig:
 
     Attributes:
         chance: of each appearance change by itself.
+        outline_chance: give the frame another frame's outline, its rim filled from there.
+        colour_box_chance: lay a colour Doppler box over it, turned grey.
+        marks_chance: lay text, calipers or pointers over it.
         narrow_chance, narrow_fraction: narrow the sector to this share of its opening.
         cut_chance, cut_fraction: cut this share off one side or the bottom.
         scale, stretch, shift_fraction: size, relative width and place of the picture in the square.
@@ -76,6 +83,9 @@ class AugmentationConfig:
     """
 
     chance: float
+    outline_chance: float
+    colour_box_chance: float
+    marks_chance: float
     narrow_chance: float
     narrow_fraction: Range
     cut_chance: float
@@ -110,12 +120,14 @@ class NetworkConfig:
         stem_channels: of the first layer, at half resolution.
         channels, blocks: of each stage, at a quarter, an eighth and a sixteenth of the resolution; later stages stay.
         dropout: before the last layer.
+        is_gated: whether "is it one of the four" is asked apart from "which of the four"; else all five compete.
     """
 
     stem_channels: int
     channels: tuple[int, ...]
     blocks: tuple[int, ...]
     dropout: float
+    is_gated: bool
 
 
 @dataclass(frozen=True)
@@ -124,7 +136,7 @@ class ObjectiveConfig:
 
     Attributes:
         batch_size: frames a step.
-        label_smoothing: share of the target spread over all views.
+        label_smoothing: share of what is one of the four views that is spread over the four.
     """
 
     batch_size: int
@@ -136,15 +148,15 @@ class CalibrationConfig:
     """How the answer becomes a probability, and when there is none.
 
     Attributes:
-        styles: the unseen styles it is done on.
+        families: of styles that training does not see.
         is_changed: whether those cines are changed as training frames are: as rendered they are cleaner than real ones.
-        coverage: share of cines there that get an answer.
+        wrong_share: most cines of each view and family there that may be given another view's name.
         bootstrap_draws: resamplings of subjects behind each interval.
     """
 
-    styles: tuple[str, ...]
+    families: tuple[str, ...]
     is_changed: bool
-    coverage: float
+    wrong_share: float
     bootstrap_draws: int
 
 

@@ -17,18 +17,29 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from services.cine.cine import BoolArray, Cine, CineFormat, IntArray, TimesArray, TimingSource, UInt8Array, reduce_frame
+from services.cine.cine import (
+    BoolArray,
+    Cine,
+    CineFormat,
+    FloatArray,
+    IntArray,
+    TimingSource,
+    UInt8Array,
+    reduce_frame,
+)
 from services.cine.preprocessing import preprocess_cine, preprocessing_fingerprint, to_frames
 from services.cine.sector import Sector, find_sector
-from services.cine.views import TARGET_VIEWS
+from services.cine.views import ANSWERED_VIEWS
 from training.classifier.config import ClassifierConfig
-from training.classifier.splits import CineOrder, Split, order_cines
+from training.classifier.simulation import RANDOM_STYLE, CineOrder, LabelledCine, families, simulate
+from training.classifier.splits import Split, order_cines
 from training.progress import show_progress
-from training.simulator.cine import SimulatedCine, simulate_cine
-from training.simulator.styles import STYLES
+from training.simulator.cine import SimulatedCine
 
-Simulate = Callable[[CineOrder], SimulatedCine]
+NameArray = NDArray[np.str_]
+Simulate = Callable[[CineOrder], LabelledCine]
 
 
 @dataclass(frozen=True)
@@ -37,19 +48,28 @@ class FrameSet:
 
     Attributes:
         frames: [N, 112, 112] uint8, black outside the sector.
-        labels: index into TARGET_VIEWS.
-        styles: index into the simulator's STYLES.
+        shares: of each of ANSWERED_VIEWS, [N, K] float32, rows summing to 1.
+        styles, planes: names, [N].
+        traits: as `LabelledCine.traits`, [N, 3].
         subjects: seed of the heart.
         cines: which cine, rising from 0.
         is_sector_found: False where the service's code found no sector and the true one was used.
     """
 
     frames: UInt8Array
-    labels: IntArray
-    styles: IntArray
+    shares: FloatArray
+    styles: NameArray
+    planes: NameArray
+    traits: FloatArray
     subjects: IntArray
     cines: IntArray
     is_sector_found: BoolArray
+
+    def take(self, chosen: BoolArray) -> FrameSet:
+        """Keep some frames, and number the cines that are left through; those without any frame left are gone."""
+        kept = {name: values[chosen] for name, values in vars(self).items()}
+        kept["cines"] = np.unique(kept["cines"], return_inverse=True)[1]
+        return FrameSet(**kept)
 
 
 def load_frames(split: Split, config: ClassifierConfig, cache_folder: Path) -> FrameSet:
@@ -74,8 +94,12 @@ def load_frames(split: Split, config: ClassifierConfig, cache_folder: Path) -> F
     return _join([_read(path) for path in paths])
 
 
-def prepare(cine: SimulatedCine) -> tuple[UInt8Array, bool]:
+def prepare(cine: SimulatedCine, is_still: bool = False) -> tuple[UInt8Array, bool]:
     """Take a simulated cine the way the service takes a real one.
+
+    Args:
+        cine: frames and their true sector.
+        is_still: whether its sector is found in the first frame alone, as in a still.
 
     Returns:
         Frames [T, 112, 112], and whether the service's code found the sector (else the simulator's own is used).
@@ -93,28 +117,25 @@ def prepare(cine: SimulatedCine) -> tuple[UInt8Array, bool]:
     )
     every = np.arange(held.frame_count)
     thumbnails = held.thumbnails()
-    sector = find_sector(thumbnails, rows, columns)
+    sector = find_sector(thumbnails[:1] if is_still else thumbnails, rows, columns)
     used = sector if sector is not None else _true_sector(cine.truth.sector_mask)
     return to_frames(preprocess_cine(held, used, every)), sector is not None
-
-
-def simulate(order: CineOrder) -> SimulatedCine:
-    """Render one ordered cine."""
-    times_ms: TimesArray = np.array(order.frame_times_ms)
-    return simulate_cine(order.subject, order.view.value, order.style, frame_times_ms=times_ms, size_px=order.size_px)
 
 
 def render(orders: Iterable[CineOrder], simulate_one: Simulate = simulate) -> FrameSet:
     """Render and prepare cines in this process."""
     parts = []
     for order in orders:
-        frames, is_found = prepare(simulate_one(order))
+        shown = simulate_one(order)
+        frames, is_found = prepare(shown.cine, order.is_still)
         count = len(frames)
         parts.append(
             FrameSet(
                 frames=frames,
-                labels=np.full(count, TARGET_VIEWS.index(order.view)),
-                styles=np.full(count, STYLES.index(order.style)),
+                shares=shown.shares,
+                styles=np.full(count, order.style),
+                planes=np.full(count, shown.plane),
+                traits=np.tile(shown.traits, (count, 1)),
                 subjects=np.full(count, order.subject),
                 cines=np.zeros(count, np.int64),
                 is_sector_found=np.full(count, is_found),
@@ -139,6 +160,9 @@ class _InMemory:
 
 
 def _true_sector(mask: BoolArray) -> Sector:
+    """Give the outline of a mask; of a cine without any sector the whole frame."""
+    if not mask.any():
+        mask = np.ones_like(mask)
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     hull = cv2.convexHull(max(contours, key=cv2.contourArea))
     return Sector(hull[:, 0, :].astype(np.float32), *mask.shape)  # [K, 1, 2] -> [K, 2]
@@ -178,18 +202,10 @@ def _read(path: Path) -> FrameSet:
 
 def _join(parts: list[FrameSet]) -> FrameSet:
     """Put sets one after the other and number their cines through."""
-    cines, offset = [], 0
-    for part in parts:
-        cines.append(part.cines + offset)
-        offset += int(part.cines[-1]) + 1
-    return FrameSet(
-        frames=np.concatenate([part.frames for part in parts]),
-        labels=np.concatenate([part.labels for part in parts]),
-        styles=np.concatenate([part.styles for part in parts]),
-        subjects=np.concatenate([part.subjects for part in parts]),
-        cines=np.concatenate(cines),
-        is_sector_found=np.concatenate([part.is_sector_found for part in parts]),
-    )
+    joined = {name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])}
+    ends = np.cumsum([0, *(int(part.cines[-1]) + 1 for part in parts)])
+    joined["cines"] = np.concatenate([part.cines + start for part, start in zip(parts, ends[:-1], strict=True)])
+    return FrameSet(**joined)
 
 
 def _digest(orders: tuple[CineOrder, ...]) -> str:
@@ -202,8 +218,7 @@ def _digest(orders: tuple[CineOrder, ...]) -> str:
 def _simulator_fingerprint() -> str:
     """Digest one small frame of every view and style: another simulator means other data."""
     digest = hashlib.sha256()
-    for style in STYLES:
-        for view in TARGET_VIEWS:
-            cine = simulate_cine(0, view.value, style, frame_times_ms=np.array([120.0]), size_px=112)
-            digest.update(cine.frames.tobytes())
+    for style in (*(style for styles in families().values() for style in styles), RANDOM_STYLE):
+        for view in ANSWERED_VIEWS:
+            digest.update(simulate(CineOrder(0, view, style, 112, (120.0,))).cine.frames.tobytes())
     return digest.hexdigest()[:16]

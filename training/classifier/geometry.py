@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Generator, Tensor
@@ -22,11 +23,28 @@ def find_inside(grey: Tensor) -> Tensor:
     return fill_between((grey > BLACK).to(grey.dtype))
 
 
+def exchange_outlines(
+    grey: Tensor, inside: Tensor, chance: float, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """Give some frames the outline of another frame of the batch, whatever its view: no outline may tell a view.
+
+    What of a frame lies beyond its new outline is cut off; where that one reaches farther, the other frame shows.
+
+    Reference:
+        Bransby 2024, BackMix: what lies outside the sector, mixed between classes.
+    """
+    chosen = Drawer(grey, generator).which(chance)
+    other = torch.randperm(len(grey), generator=generator, device=grey.device)[chosen]
+    own, wanted = inside[chosen], inside[other]
+    filled = torch.where(own > 0, grey[chosen], grey[other]) * wanted
+    return grey.index_copy(0, chosen, filled), inside.index_copy(0, chosen, wanted)
+
+
 def cut_sector(inside: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
     """Narrow the sector of some frames around a drawn beam, and cut a side or the bottom off others."""
     rows, columns = _grid(inside)
     draw = Drawer(inside, generator)
-    angle = torch.atan2(columns, rows + 0.5 + _APEX_ABOVE_FRACTION)
+    angle = beam_angles(inside)
     half = _LEAST_HALF_OPENING_RAD * draw.between(config.narrow_fraction)
     centre = (_LEAST_HALF_OPENING_RAD - half) * draw.between((-1.0, 1.0))
     is_kept = ((angle - centre).abs() < half) | ~draw.happens(config.narrow_chance)
@@ -108,6 +126,41 @@ class Drawer:
     def happens(self, chance: float) -> Tensor:
         """Draw yes or no."""
         return self.between((0.0, 1.0)) < chance
+
+    def which(self, chance: float) -> Tensor:
+        """Draw some of the frames, their places in the batch, [N]."""
+        return self.happens(chance).flatten().nonzero()[:, 0]
+
+    def normal(self, shape: tuple[int, ...]) -> Tensor:
+        """Draw normal numbers, [B, *shape]."""
+        return torch.randn((self._count, *shape), generator=self._generator, device=self._device)
+
+    def uniform(self, shape: tuple[int, ...]) -> Tensor:
+        """Draw even numbers of 0-1, [B, *shape]."""
+        return torch.rand((self._count, *shape), generator=self._generator, device=self._device)
+
+
+def change_some(
+    grey: Tensor, chance: float, change: Callable[[Tensor, Drawer], Tensor], generator: Generator
+) -> Tensor:
+    """Change some frames of a batch [B, 1, H, W], each by its own draw; only those are worked on."""
+    chosen = Drawer(grey, generator).which(chance)
+    if not len(chosen):
+        return grey
+    part = grey[chosen]
+    return grey.index_copy(0, chosen, change(part, Drawer(part, generator)))
+
+
+def beam_angles(image: Tensor) -> Tensor:
+    """Give the angle of the beam through each pixel, radians to the right of straight down, [1, 1, H, W]."""
+    rows, columns = _grid(image)
+    return torch.atan2(columns, rows + 0.5 + _APEX_ABOVE_FRACTION)
+
+
+def beam_lengths(image: Tensor) -> Tensor:
+    """Give the distance of each pixel from where the beams meet, in sides of the picture, [1, 1, H, W]."""
+    rows, columns = _grid(image)
+    return torch.hypot(columns, rows + 0.5 + _APEX_ABOVE_FRACTION)
 
 
 def _grid(image: Tensor) -> tuple[Tensor, Tensor]:

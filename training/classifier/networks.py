@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from services.cine.views import ANSWERED_VIEWS, TARGET_VIEWS
 from services.models.spec import VIEW_CLASSIFIER
 from training.classifier.config import NetworkConfig
 
@@ -90,8 +91,26 @@ class Block(nn.Module):
         return self.second(inner) + self.shortcut(image)  # type: ignore[no-any-return]
 
 
+class GatedAnswer(nn.Module):
+    """Ask "is it one of the four views" and "which of the four" apart; give the log-probability of all five answers.
+
+    What tells the four views apart is then learned from them alone, however many other planes there are.
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.which = nn.Linear(features, len(TARGET_VIEWS))
+        self.is_one = nn.Linear(features, 1)
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Turn an embedding [B, D] into log-probabilities [B, K], the last one of none of the four."""
+        gate = self.is_one(embedding)
+        views = functional.logsigmoid(gate) + functional.log_softmax(self.which(embedding), dim=1)
+        return torch.cat([views, functional.logsigmoid(-gate)], dim=1)  # [B, 4] and [B, 1] -> [B, 5]
+
+
 class ViewNetwork(nn.Module):
-    """Frames in; raw log-odds of each view and the embedding out."""
+    """Frames in; raw log-odds of each view and of none of them, and the embedding, out."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -100,13 +119,15 @@ class ViewNetwork(nn.Module):
         self.stem = nn.Sequential(
             nn.Conv2d(INPUT_CHANNELS, config.stem_channels, 5, stride=2, padding=2),
             nn.ReLU(),
-            nn.Conv2d(config.stem_channels, first, 3, stride=2, padding=1),
+            nn.AvgPool2d(2),
+            nn.Conv2d(config.stem_channels, first, 3, padding=1),
         )
         self.blocks = nn.Sequential(*_stages(config))
         self.norm = nn.GroupNorm(_NORM_GROUPS, last)
         self.embed = nn.Linear(2 * last, EMBEDDING_FEATURES)
         self.dropout = nn.Dropout(config.dropout)
-        self.answer = nn.Linear(EMBEDDING_FEATURES, len(VIEW_CLASSIFIER.labels))
+        answer = GatedAnswer(EMBEDDING_FEATURES) if config.is_gated else nn.Linear(EMBEDDING_FEATURES, len(ANSWERED_VIEWS))
+        self.answer = answer
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Turn frames [B, 1, 112, 112] in [-1, 1] into logits [B, K] and embedding [B, 128]."""

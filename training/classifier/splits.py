@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
 from services.cine.cine import TimesArray
-from services.cine.views import TARGET_VIEWS, View
-from training.classifier.config import Balance, ClassifierConfig, DataConfig
-from training.simulator.styles import SEEN_STYLES, STYLES
-
-NATURAL_SHARES = {View.A2C: 0.09, View.A4C: 0.37, View.PLAX: 0.47, View.PSAX: 0.07}
-"""Class shares of the thesis's training part."""
+from services.cine.views import ANSWERED_VIEWS, TARGET_VIEWS, View
+from training.classifier.config import ClassifierConfig, DataConfig
+from training.classifier.simulation import FAR_KINDS, RANDOM_STYLE, CineOrder, families
 
 BEAT_MS = 900.0
 """Frames of one cine are spread over about this long: one beat at 67 beats a minute."""
@@ -27,24 +23,6 @@ class Split(StrEnum):
     TRAIN = "train"
     CALIBRATION = "calibration"
     TEST = "test"
-
-
-@dataclass(frozen=True)
-class CineOrder:
-    """One cine to be simulated.
-
-    Attributes:
-        subject: seed of the heart.
-        view, style: of the simulator.
-        size_px: side of a square picture; None keeps the style's canvas.
-        frame_times_ms: wanted times, rising, ms.
-    """
-
-    subject: int
-    view: View
-    style: str
-    size_px: int | None
-    frame_times_ms: tuple[float, ...]
 
 
 def subjects_of(split: Split, data: DataConfig) -> range:
@@ -63,37 +41,68 @@ def subjects_of(split: Split, data: DataConfig) -> range:
 
 
 def styles_of(split: Split, config: ClassifierConfig) -> tuple[str, ...]:
-    """Give a split's styles: training sees three, calibration its own unseen ones, the test all of them."""
-    return {Split.TRAIN: SEEN_STYLES, Split.CALIBRATION: config.calibration.styles, Split.TEST: STYLES}[split]
+    """Give a split's named styles: of training's families, of calibration's own unseen ones, all of them to test."""
+    known = families()
+    chosen = {
+        Split.TRAIN: config.data.train_families,
+        Split.CALIBRATION: config.calibration.families,
+        Split.TEST: tuple(known),
+    }[split]
+    return tuple(style for family in chosen for style in known[family])
 
 
 def order_cines(split: Split, config: ClassifierConfig) -> tuple[CineOrder, ...]:
     """List every cine of a split; the same configuration gives the same list."""
     styles, data = styles_of(split, config), config.data
-    orders = []
-    for subject in subjects_of(split, data):
+    orders: list[CineOrder] = []
+    for index, subject in enumerate(subjects_of(split, data)):
         rng = np.random.default_rng([subject, 101])
-        if split is not Split.TRAIN:
-            orders += [_evaluate(subject, view, style, data, rng) for view in TARGET_VIEWS for style in styles]
+        if split is Split.TRAIN:
+            orders += [_train(subject, view, styles, data, rng) for view in _training_views(data, rng)]
             continue
-        for view in _training_views(data.balance, rng):
-            size_px = data.train_sizes_px[int(rng.integers(len(data.train_sizes_px)))]
-            style = styles[int(rng.integers(len(styles)))]
-            times_ms = _draw_times_ms(data.train_frames, rng)
-            orders.append(CineOrder(subject, view, style, size_px, tuple(times_ms)))
+        for view in ANSWERED_VIEWS:
+            orders += [_evaluate(subject, view, style, data, rng) for style in _turn(styles, index, view, data)]
     return tuple(orders)
 
 
-def _training_views(balance: Balance, rng: np.random.Generator) -> tuple[View, ...]:
-    if balance is Balance.BALANCED:
-        return TARGET_VIEWS
-    shares = [NATURAL_SHARES[view] for view in TARGET_VIEWS]
-    return (TARGET_VIEWS[int(rng.choice(len(TARGET_VIEWS), p=shares))],)
+def _training_views(data: DataConfig, rng: np.random.Generator) -> tuple[View, ...]:
+    """Give a subject's cines: the four views, and as many others as make up their share over all subjects."""
+    others = len(TARGET_VIEWS) * data.other_share / (1.0 - data.other_share)
+    count = int(others) + int(rng.random() < others - int(others))
+    return (*TARGET_VIEWS, *(View.OTHER,) * count)
+
+
+def _turn(styles: tuple[str, ...], index: int, view: View, data: DataConfig) -> tuple[str, ...]:
+    """Give some styles, so that over subjects each comes alike often, in an order that is each view's own."""
+    order = np.random.default_rng([data.first_seed, ANSWERED_VIEWS.index(view), 103]).permutation(len(styles))
+    count = min(data.evaluation_styles, len(styles))
+    return tuple(styles[order[(index * count + step) % len(styles)]] for step in range(count))
+
+
+def _train(
+    subject: int, view: View, styles: tuple[str, ...], data: DataConfig, rng: np.random.Generator
+) -> CineOrder:
+    size_px = data.train_sizes_px[int(rng.integers(len(data.train_sizes_px)))]
+    is_random = rng.random() < data.random_share
+    style = RANDOM_STYLE if is_random else styles[int(rng.integers(len(styles)))]
+    shown, variant, kind = _draw_other(view, data, rng)
+    times_ms = _draw_times_ms(data.train_frames, rng)
+    is_still = bool(rng.random() < data.still_share)
+    return CineOrder(subject, shown, style, size_px, tuple(times_ms), variant, kind, is_still, data.without)
 
 
 def _evaluate(subject: int, view: View, style: str, data: DataConfig, rng: np.random.Generator) -> CineOrder:
+    shown, variant, kind = _draw_other(view, data, rng)
     times_ms = _draw_times_ms(data.evaluation_frames, rng)
-    return CineOrder(subject, view, style, data.evaluation_size_px, tuple(times_ms))
+    return CineOrder(subject, shown, style, data.evaluation_size_px, tuple(times_ms), variant, kind)
+
+
+def _draw_other(view: View, data: DataConfig, rng: np.random.Generator) -> tuple[View, str, str]:
+    """Give view, variant and kind: what is none of the four is another plane, or something far over any view."""
+    if view is not View.OTHER or rng.random() >= data.far_share:
+        return view, "b_mode", "plain"
+    variant, kind = FAR_KINDS[int(rng.integers(len(FAR_KINDS)))]
+    return TARGET_VIEWS[int(rng.integers(len(TARGET_VIEWS)))], variant, kind
 
 
 def _draw_times_ms(count: int, rng: np.random.Generator) -> TimesArray:

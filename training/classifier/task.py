@@ -17,7 +17,7 @@ from training.classifier.config import AugmentationConfig, ClassifierConfig
 from training.classifier.dataset import FrameSet
 from training.classifier.metrics import balanced_accuracy, log_loss
 from training.classifier.networks import ViewNetwork
-from training.classifier.predictions import mean_by_cine
+from training.classifier.predictions import CinePredictions, log_probabilities, mean_by_cine
 
 _EVALUATION_BATCH = 256
 
@@ -35,6 +35,7 @@ class ClassifierTask:
         self._config, self._training, self._held_out = config, training, held_out
         starts = np.flatnonzero(np.diff(training.cines, prepend=-1))
         self._starts, self._lengths = starts, np.diff(np.append(starts, len(training.cines)))
+        self._subjects = training.subjects[starts]
 
     def build(self) -> nn.Module:
         """Build a fresh network."""
@@ -46,37 +47,69 @@ class ClassifierTask:
         generator = Generator(device).manual_seed(self._config.loop.seed * 1_000_003 + step)
         chosen = self.choose(step)
         frames = torch.from_numpy(to_tensor(self._training.frames[chosen])).to(device)
-        labels = torch.from_numpy(self._training.labels[chosen]).to(device)
-        batch = self._prepare(frames, labels, step, generator)
+        shares = torch.from_numpy(self._training.shares[chosen]).to(device)
+        batch = self._prepare(frames, shares, step, generator)
         logits = network(batch.frames)[0].float()
-        return functional.cross_entropy(logits, batch.targets, label_smoothing=self._config.objective.label_smoothing)
+        return functional.cross_entropy(logits, smooth(batch.targets, self._config.objective.label_smoothing))
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Measure cines of unseen subjects and styles, before calibration."""
-        logits = mean_by_cine(infer(network, self._held_out.frames), self._held_out.cines)
-        labels = self._held_out.labels[np.flatnonzero(np.diff(self._held_out.cines, prepend=-1))]
+        cines = predict_cines(network, self._held_out)
+        logits, labels = cines.logits, cines.labels
         return {"balanced_accuracy": balanced_accuracy(logits, labels), "balanced_log_loss": log_loss(logits, labels)}
 
-    def _prepare(self, frames: Tensor, labels: Tensor, step: int, generator: Generator) -> Batch:
+    def _prepare(self, frames: Tensor, shares: Tensor, step: int, generator: Generator) -> Batch:
         config = self._config.augmentation
         with torch.no_grad(), torch.autocast(frames.device.type, enabled=False):
-            changed = augment(frames, labels, config, generator)
-            batch = Batch(changed, functional.one_hot(labels, len(TARGET_VIEWS)).to(changed.dtype))
+            batch = Batch(augment(frames, shares.argmax(dim=1), config, generator), shares)
             if step >= config.mixing_from * self._config.loop.steps:
                 batch = mix(batch, config, generator)
         return batch
 
     def choose(self, step: int) -> IntArray:
-        """Choose one frame of each of B cines; every cine comes once before any comes twice."""
+        """Choose one frame of each of B cines; every cine comes once before any comes twice.
+
+        A turn over all cines goes in rounds with one cine of each subject, so a batch holds a subject twice at most
+        where it crosses from one round to the next.
+        """
         size, total = self._config.objective.batch_size, len(self._starts)
         places = np.arange(step * size, (step + 1) * size)
         cines = np.empty(size, np.int64)
         for turn in np.unique(places // total):
-            order = np.random.default_rng([self._config.loop.seed, int(turn), 7]).permutation(total)
+            order = self._order(int(turn))
             of_turn = places // total == turn
             cines[of_turn] = order[places[of_turn] % total]
         rng = np.random.default_rng([self._config.loop.seed, step, 11])
         return np.asarray(self._starts[cines] + (rng.random(size) * self._lengths[cines]).astype(np.int64))
+
+    def _order(self, turn: int) -> IntArray:
+        rng = np.random.default_rng([self._config.loop.seed, turn, 7])
+        mixed = rng.permutation(len(self._subjects))
+        grouped = mixed[np.argsort(self._subjects[mixed], kind="stable")]
+        subjects = self._subjects[grouped]
+        first = np.flatnonzero(np.diff(subjects, prepend=-1))
+        rounds = np.arange(len(subjects)) - np.repeat(first, np.diff(np.append(first, len(subjects))))
+        return np.asarray(grouped[np.lexsort((rng.random(len(subjects)), rounds))])
+
+
+def smooth(shares: Tensor, smoothing: float) -> Tensor:
+    """Spread some of what is one of the four views over the four, [B, K]; whether it is one of them stays as sure."""
+    four = shares[:, : len(TARGET_VIEWS)]
+    spread = four.sum(dim=1, keepdim=True) / len(TARGET_VIEWS)
+    return torch.cat([torch.lerp(four, spread.expand_as(four), smoothing), shares[:, len(TARGET_VIEWS) :]], dim=1)
+
+
+def predict_cines(network: nn.Module, frames: FrameSet) -> CinePredictions:
+    """Answer every cine of a set with raw log-odds."""
+    first = np.flatnonzero(np.diff(frames.cines, prepend=-1))
+    return CinePredictions(
+        logits=mean_by_cine(log_probabilities(infer(network, frames.frames)), frames.cines),
+        shares=mean_by_cine(frames.shares, frames.cines),
+        styles=frames.styles[first],
+        planes=frames.planes[first],
+        traits=frames.traits[first],
+        subjects=frames.subjects[first],
+    )
 
 
 @torch.no_grad()
@@ -90,7 +123,7 @@ def change_cines(frames: FrameSet, config: AugmentationConfig, seed: int) -> Fra
     """
     count = int(np.bincount(frames.cines)[0])
     by_cine = frames.frames.reshape(-1, count, *frames.frames.shape[1:])  # [N*T, H, W] -> [N, T, H, W]
-    labels = torch.from_numpy(frames.labels[::count])
+    labels = torch.from_numpy(frames.shares[::count].argmax(axis=1))
     changed = np.empty_like(by_cine)
     for time in range(count):
         generator = Generator().manual_seed(seed)

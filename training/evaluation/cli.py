@@ -137,23 +137,26 @@ def colour(
 @app.command()
 def realism(
     cines: Annotated[int, typer.Option(min=1, help="How many; a third for each family of sources.")] = 300,
-    out: Annotated[Path, typer.Option(help="Folder for report.md, realism.json, cines.csv.", file_okay=False)] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for the report and the sheets.", file_okay=False)] = Path(
         "out/realism"
     ),
     workers: Annotated[int, typer.Option(min=1, help="Processes that render and measure.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Number of the first subject; the same number, same cines.")] = 0,
+    sheets: Annotated[bool, typer.Option(help="Draw contact sheets as well.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, for programs.")] = False,
 ) -> None:
     """Measure simulated cines beside real ones.
 
     Simulates cines in the styles of each family of sources, one frame each (a second of clips), crops them as the
-    classifier sees them, and prints what they measure beside statistics of public real images: percentiles 10, 50 and
-    90, and a mark where the simulated median lies outside the real range.
+    classifier sees them, and prints what they measure beside statistics of public real images, most at percentiles 10,
+    50 and 90, with a mark where the simulated median lies outside the real range: grey levels, texture and spectrum; how
+    fast clips change; anatomy, pose and grey levels by region of research A4C. Writes report.md, realism.json, a line a
+    value to cines.csv, and contact sheets as PNG.
 
     Example: echoplane evaluate realism --cines 300 --workers 2
     """
     from training.evaluation.realism import report
 
-    summary = report.run_report(report.Task(cines, seed, workers, out))
+    summary = report.run_report(report.Task(cines, seed, workers, out, sheets))
     if as_json:
         print(json.dumps(summary))

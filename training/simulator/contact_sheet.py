@@ -6,23 +6,38 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.simulator.arrays import ByteArray
+from training.simulator.arrays import ByteArray, TimeArray
 from training.simulator.cine import simulate_cine
 from training.simulator.planes import VIEWS
 from training.simulator.styles import STYLES
 from training.simulator.variants import KINDS, VARIANTS
 
 TILE_PX = 224
-PROBE_TIMES_MS = np.arange(0, 1200, 60.0)
+PROBE_TIMES_MS: TimeArray = np.arange(0, 1440, 40.0)  # a beat of the slowest heart, in steps short against its ends
+PROBE_SIDE_PX = 32
+LEGEND_PX = 24
 QUIZ_TILES, QUIZ_COLUMNS = 40, 8
 SCREEN_TILE_PX, LABEL_PX, LABEL_PAPER = 240, 18, (70, 20, 20)
 VARIANT_TIMES_MS = np.array([0.0, 33.0, 1400.0])  # a strip has filled up by then
 
 
+def with_legend(sheet: ByteArray, text: str) -> ByteArray:
+    """A sheet [H, W, 3] BGR over a line that says that it is simulated, and what it shows."""
+    strip = np.full((LEGEND_PX, sheet.shape[1], 3), LABEL_PAPER, dtype=np.uint8)
+    line = f"SIMULATED, no patient. {text}"
+    cv2.putText(strip, line, (6, LEGEND_PX - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 255, 255), 1, cv2.LINE_AA)
+    return np.vstack([sheet, strip]).astype(np.uint8)
+
+
+def end_times_ms(seed: int, view: str, style: str) -> TimeArray:
+    """When a cine shows end-diastole and end-systole, [2] ms."""
+    probe = simulate_cine(seed, view, style, frame_times_ms=PROBE_TIMES_MS, size_px=PROBE_SIDE_PX)
+    return PROBE_TIMES_MS[[probe.truth.ed_frame, probe.truth.es_frame]]
+
+
 def tile(seed: int, view: str, style: str, size_px: int = TILE_PX) -> tuple[ByteArray, ByteArray]:
     """Two pictures [size, size, 3] BGR of one cine: end-diastole and end-systole."""
-    probe = simulate_cine(seed, view, style, frame_times_ms=PROBE_TIMES_MS, size_px=32)
-    times_ms = PROBE_TIMES_MS[[probe.truth.ed_frame, probe.truth.es_frame]]
+    times_ms = end_times_ms(seed, view, style)
     frames = simulate_cine(seed, view, style, frame_times_ms=times_ms, size_px=size_px).frames
     return _to_bgr(frames[0]), _to_bgr(frames[1])
 

@@ -1,285 +1,304 @@
-"""Six sources a cine may come from: every setting is drawn for each cine by itself and knows nothing of the view."""
+"""One cine's settings, drawn from the file of its source; every factor by itself, and none knows the view."""
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from training.simulator.ultrasound import ScannerSettings
+from training.simulator.scanner.settings import ScannerSettings, Shadow
+from training.simulator.sources.catalogue import catalogue, mix
+from training.simulator.sources.recipes import (
+    Codec,
+    Colour,
+    Cursor,
+    ExportRecipe,
+    Kernel,
+    Marker,
+    OverlayRecipe,
+    Range,
+    ScannerRecipe,
+    SectorRecipe,
+    Side,
+    Source,
+    TextBlock,
+)
 
-Range = tuple[float, float]
+NARROW_DEG = (30.0, 55.0)  # what users narrow a sector to, for valves and frame rate
+STEER_WIDER = 2.5  # a narrowed sector is steered farther
+BOTTOM_CUT = (0.02, 0.12)  # share of the depth
+SIDE_CUT = (0.05, 0.35)  # share of the half width
+CROP_ZOOM = (1.15, 1.5)
+BOX_HEIGHT, BOX_SHAPE = (0.42, 0.75), (0.8, 1.35)  # share of the depth; width over height
+BOX_MIDDLE, BOX_ASIDE = (0.45, 0.62), (-0.09, 0.09)  # its middle, shares of the depth
+PIECE_CHANCE = 0.4  # of a zoom that cuts between two depths and angles, not a rectangle
+PIECE_NEAR, PIECE_FAR = (0.15, 0.35), (0.75, 0.95)  # shares of the depth
+SHADOW_WIDTH, SHADOW_DB = (0.02, 0.07), (5.0, 20.0)
+RANDOM_STYLE = "random"
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
-class StyleRecipe:
-    """Ranges from which the settings of one source are drawn; chances are 0-1."""
+class Marks:
+    """How what is written round the sector looks; `sources.recipes.OverlayRecipe` explains the names."""
 
-    canvases: tuple[tuple[int, int], ...]  # (width, height) in pixels
-    channels: int
-    sector_height: Range  # depth of the sector over the height of the canvas
-    depth_mm: Range
-    opening_deg: Range
-    narrow_chance: float
-    frame_rate_hz: Range
-    frequency_mhz: Range
-    dynamic_range_db: Range
-    muscle_grey_fraction: Range
-    gamma: Range
-    axial_sigma_mm: Range
-    lateral_sigma_deg: Range
-    smoothing_px: Range
-    speckle_reduction: Range
-    cavity_clutter_db: Range
-    near_clutter_db: Range
-    noise_db: Range
-    soft_tissue_db: Range
-    far_gain_db: Range
-    shadow_chance: float
-    overlay_chance: float  # of each overlay by itself
-    jpeg_quality: tuple[int, int] | None
-    resample: Range  # share of the pixels kept by an earlier export, 1 none lost
+    ink: Colour
+    marker: Marker
+    bar_side: Side
+    tick_side: Side
+    text_blocks: frozenset[TextBlock]
+    text_height: float
+    ecg_ink: Colour
+    ecg_height: float
+    ecg_baseline: float
+    ecg_cursor: Cursor
+    ecg_sweep_ms: float
+
+
+@dataclass(frozen=True)
+class Export:
+    """What the site's export does; `sources.recipes.ExportRecipe` explains the names."""
+
+    codec: Codec
+    quality: int
+    resample: float
+    kernel: Kernel
+    blur_px: float
+    line_jitter_px: float
+    noise_grey: float
+    grey_levels: int
+    lift_grey: float
+    tint: Colour
+
+
+@dataclass(frozen=True)
+class Box:
+    """The part of a sector that a zoom shows, in shares of the depth from the probe; x to the right."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
 
 
 @dataclass(frozen=True)
 class StyleDraw:
-    """The settings of one cine."""
+    """The settings of one cine.
+
+    Attributes:
+        width_px, height_px, channels: of the canvas.
+        sector_height: height of what is shown over that of the canvas.
+        overflow: largest width of what is shown over that of the canvas.
+        sector_x: where the probe lies across the canvas, 0-1.
+        free_above: share of the height left over that is above the sector.
+        start_mm: radius of the small arc on top.
+        steer_deg: direction of the middle beam, to the right.
+        cut_bottom: share of the depth cut off by a straight edge.
+        cut_sides: share of the half width cut off at the left and right.
+        zoom: enlargement about the middle, 1 shows all.
+        box, piece: what a zoom shows: a rectangle, or (near, far) shares of the depth; None shows all.
+        squeeze: width of a pixel over its height.
+        is_flipped: left and right exchanged, as the site has it.
+        overlays: which there are, names of `OverlayChances`.
+    """
 
     width_px: int
     height_px: int
     channels: int
     sector_height: float
-    sector_x: float  # where the probe lies across the canvas, 0-1
-    cut_bottom: float  # share of the depth cut off by a straight edge
-    zoom: float  # enlargement about the middle of the sector, 1 shows it all
+    overflow: float
+    sector_x: float
+    free_above: float
+    start_mm: float
+    steer_deg: float
+    cut_bottom: float
+    cut_sides: tuple[float, float]
+    zoom: float
+    box: Box | None
+    piece: Range | None
+    squeeze: float
     is_flipped: bool
     frame_rate_hz: float
     scanner: ScannerSettings
     overlays: frozenset[str]
-    jpeg_quality: int | None
-    resample: float
+    marks: Marks
+    export: Export
+
+    def without_zoom(self) -> "StyleDraw":
+        """The same with the whole sector in sight."""
+        return dataclasses.replace(self, zoom=1.0, box=None, piece=None, cut_sides=(0.0, 0.0))
 
 
-OVERLAYS = ("ecg", "depth_ticks", "grey_bar", "text", "marker", "focus")
-FLIP_CHANCE = 0.06
-ZOOM_CHANCE = 0.1
+STYLES: tuple[str, ...] = tuple(catalogue())
+SEEN_STYLES: tuple[str, ...] = tuple(name for name, source in catalogue().items() if source.view_shares is not None)
+"""Shaped like the thesis's training sources; its experiments train on these alone."""
 
-_RECIPES = {
-    "lvh": StyleRecipe(
-        canvases=((1024, 768), (800, 600)),
-        channels=3,
-        sector_height=(0.84, 0.95),
-        depth_mm=(130, 175),
-        opening_deg=(68, 92),
-        narrow_chance=0.1,
-        frame_rate_hz=(40, 75),
-        frequency_mhz=(2.2, 3.4),
-        dynamic_range_db=(38, 50),
-        muscle_grey_fraction=(0.43, 0.58),
-        gamma=(1.1, 1.4),
-        axial_sigma_mm=(0.3, 0.6),
-        lateral_sigma_deg=(0.75, 1.15),
-        smoothing_px=(0.2, 0.6),
-        speckle_reduction=(0.2, 0.5),
-        cavity_clutter_db=(-27, -17),
-        near_clutter_db=(-14, -4),
-        noise_db=(-44, -30),
-        soft_tissue_db=(-13, -5),
-        far_gain_db=(0, 6),
-        shadow_chance=0.35,
-        overlay_chance=0.6,
-        jpeg_quality=(70, 92),
-        resample=(0.75, 1.0),
-    ),
-    "dynamic": StyleRecipe(
-        canvases=((112, 112),),
-        channels=1,
-        sector_height=(0.94, 1.1),
-        depth_mm=(135, 180),
-        opening_deg=(66, 95),
-        narrow_chance=0.08,
-        frame_rate_hz=(40, 60),
-        frequency_mhz=(2.0, 3.2),
-        dynamic_range_db=(32, 42),
-        muscle_grey_fraction=(0.44, 0.62),
-        gamma=(1.1, 1.5),
-        axial_sigma_mm=(0.25, 0.45),
-        lateral_sigma_deg=(0.35, 0.6),
-        smoothing_px=(0.0, 0.15),
-        speckle_reduction=(0.0, 0.15),
-        cavity_clutter_db=(-29, -17),
-        near_clutter_db=(-14, -3),
-        noise_db=(-42, -28),
-        soft_tissue_db=(-14, -5),
-        far_gain_db=(2, 9),
-        shadow_chance=0.4,
-        overlay_chance=0.12,
-        jpeg_quality=(75, 95),
-        resample=(0.95, 1.0),
-    ),
-    "tmed": StyleRecipe(
-        canvases=((112, 112),),
-        channels=1,
-        sector_height=(0.85, 0.98),
-        depth_mm=(125, 180),
-        opening_deg=(62, 100),
-        narrow_chance=0.12,
-        frame_rate_hz=(25, 60),
-        frequency_mhz=(1.8, 3.4),
-        dynamic_range_db=(40, 58),
-        muscle_grey_fraction=(0.44, 0.64),
-        gamma=(1.0, 1.3),
-        axial_sigma_mm=(0.35, 0.7),
-        lateral_sigma_deg=(0.5, 0.9),
-        smoothing_px=(0.1, 0.6),
-        speckle_reduction=(0.05, 0.4),
-        cavity_clutter_db=(-26, -13),
-        near_clutter_db=(-12, -2),
-        noise_db=(-42, -26),
-        soft_tissue_db=(-14, -5),
-        far_gain_db=(-2, 5),
-        shadow_chance=0.4,
-        overlay_chance=0.35,
-        jpeg_quality=(50, 90),
-        resample=(0.75, 1.0),
-    ),
-    "camus": StyleRecipe(
-        canvases=((600, 480), (512, 512), (640, 560)),
-        channels=1,
-        sector_height=(0.97, 1.0),
-        depth_mm=(125, 180),
-        opening_deg=(74, 76),
-        narrow_chance=0.0,
-        frame_rate_hz=(40, 65),
-        frequency_mhz=(1.8, 2.6),
-        dynamic_range_db=(46, 60),
-        muscle_grey_fraction=(0.5, 0.65),
-        gamma=(0.9, 1.1),
-        axial_sigma_mm=(0.6, 0.85),
-        lateral_sigma_deg=(1.05, 1.5),
-        smoothing_px=(0.5, 0.9),
-        speckle_reduction=(0.2, 0.5),
-        cavity_clutter_db=(-22, -14),
-        near_clutter_db=(-15, -6),
-        noise_db=(-42, -28),
-        soft_tissue_db=(-13, -5),
-        far_gain_db=(0, 7),
-        shadow_chance=0.4,
-        overlay_chance=0.0,
-        jpeg_quality=None,
-        resample=(1.0, 1.0),
-    ),
-    "unity": StyleRecipe(
-        canvases=((636, 422), (800, 600), (1024, 768)),
-        channels=3,
-        sector_height=(0.8, 0.96),
-        depth_mm=(120, 190),
-        opening_deg=(60, 95),
-        narrow_chance=0.2,
-        frame_rate_hz=(45, 80),
-        frequency_mhz=(2.0, 3.6),
-        dynamic_range_db=(38, 52),
-        muscle_grey_fraction=(0.43, 0.6),
-        gamma=(1.05, 1.4),
-        axial_sigma_mm=(0.3, 0.6),
-        lateral_sigma_deg=(0.75, 1.15),
-        smoothing_px=(0.3, 0.8),
-        speckle_reduction=(0.2, 0.5),
-        cavity_clutter_db=(-28, -15),
-        near_clutter_db=(-12, -2),
-        noise_db=(-46, -30),
-        soft_tissue_db=(-12, -4),
-        far_gain_db=(0, 8),
-        shadow_chance=0.35,
-        overlay_chance=0.9,
-        jpeg_quality=(75, 95),
-        resample=(0.75, 1.0),
-    ),
-    "portable": StyleRecipe(
-        canvases=((480, 640), (640, 480)),
-        channels=3,
-        sector_height=(0.7, 0.95),
-        depth_mm=(130, 175),
-        opening_deg=(62, 82),
-        narrow_chance=0.05,
-        frame_rate_hz=(25, 34),
-        frequency_mhz=(1.5, 2.2),
-        dynamic_range_db=(32, 42),
-        muscle_grey_fraction=(0.4, 0.58),
-        gamma=(0.9, 1.2),
-        axial_sigma_mm=(1.0, 1.5),
-        lateral_sigma_deg=(0.9, 1.4),
-        smoothing_px=(0.4, 0.9),
-        speckle_reduction=(0.2, 0.5),
-        cavity_clutter_db=(-24, -14),
-        near_clutter_db=(-8, 2),
-        noise_db=(-36, -22),
-        soft_tissue_db=(-14, -5),
-        far_gain_db=(-6, 2),
-        shadow_chance=0.5,
-        overlay_chance=0.4,
-        jpeg_quality=(45, 80),
-        resample=(0.5, 0.9),
-    ),
+UNSEEN_STYLES: tuple[str, ...] = tuple(name for name in STYLES if name not in SEEN_STYLES)
+FAMILIES: dict[str, tuple[str, ...]] = {
+    family: tuple(name for name, source in catalogue().items() if source.family == family)
+    for family in sorted({source.family for source in catalogue().values()})
 }
 
-SEEN_STYLES: tuple[str, ...] = ("lvh", "dynamic", "tmed")
-UNSEEN_STYLES: tuple[str, ...] = ("camus", "unity", "portable")
-STYLES: tuple[str, ...] = SEEN_STYLES + UNSEEN_STYLES
+
+def family_of(style: str) -> str:
+    """Name the family of a style."""
+    return _source(style).family
 
 
-def draw_style(style: str, seed: tuple[int, ...]) -> StyleDraw:
-    """Draw the settings of one cine of a style.
+def describe(style: str) -> str:
+    """Tell in a sentence what a style looks like."""
+    return _source(style).look
+
+
+def view_shares(style: str) -> dict[str, float] | None:
+    """Give the share of each view in the thesis's set of this name; None for the other sources."""
+    shares = _source(style).view_shares
+    return None if shares is None else {key.upper(): share for key, share in dataclasses.asdict(shares).items()}
+
+
+def draw_style(style: str, seed: Sequence[int]) -> StyleDraw:
+    """Draw the settings of one cine.
+
+    Args:
+        style: one of `STYLES`, or "random": each setting from a source of its own, some from wider ranges.
+        seed: of the recording.
 
     Raises:
-        ValueError: the style is not one of `STYLES`.
+        ValueError: the style is neither.
     """
-    if style not in _RECIPES:
-        raise ValueError(f"unknown style {style!r}, expected one of {', '.join(STYLES)}")
-    recipe, rng = _RECIPES[style], np.random.default_rng([*seed, 61])
-    width, height = recipe.canvases[int(rng.integers(len(recipe.canvases)))]
-    quality = recipe.jpeg_quality
+    rng = np.random.default_rng([*seed, 61])
+    source = mix(tuple(catalogue().values()), rng) if style == RANDOM_STYLE else _source(style)
+    sector = source.sector
+    width, height = _one_of(rng, sector.canvases)
+    is_narrow = rng.random() < sector.narrow_chance
+    box, piece = _draw_zoom(sector, rng)
     return StyleDraw(
         width_px=width,
         height_px=height,
-        channels=recipe.channels,
-        sector_height=_between(rng, recipe.sector_height),
-        sector_x=float(np.clip(rng.normal(0.5, 0.015), 0.44, 0.56)),
-        cut_bottom=_between(rng, (0.02, 0.08)) if rng.random() < 0.25 else 0.0,
-        zoom=_between(rng, (1.15, 1.45)) if rng.random() < ZOOM_CHANCE else 1.0,
-        is_flipped=bool(rng.random() < FLIP_CHANCE),
-        frame_rate_hz=_between(rng, recipe.frame_rate_hz),
-        scanner=_draw_scanner(recipe, rng),
-        overlays=frozenset(name for name in OVERLAYS if rng.random() < recipe.overlay_chance),
-        jpeg_quality=int(rng.integers(*quality)) if quality else None,
-        resample=_between(rng, recipe.resample),
+        channels=sector.channels,
+        sector_height=_between(rng, sector.sector_height),
+        overflow=_between(rng, sector.overflow),
+        sector_x=_between(rng, sector.sector_x),
+        free_above=_between(rng, (0.1, 0.6)),
+        start_mm=_between(rng, sector.start_mm),
+        steer_deg=_between(rng, sector.steer_deg) * (STEER_WIDER if is_narrow else 1),
+        cut_bottom=_between(rng, BOTTOM_CUT) if rng.random() < sector.bottom_cut_chance else 0.0,
+        cut_sides=_draw_side_cuts(sector, rng),
+        zoom=_between(rng, CROP_ZOOM) if rng.random() < sector.crop_zoom_chance and not (box or piece) else 1.0,
+        box=box,
+        piece=piece,
+        squeeze=_between(rng, sector.squeeze),
+        is_flipped=bool(rng.random() < sector.flip_chance),
+        frame_rate_hz=_between(rng, sector.frame_rate_hz),
+        scanner=_draw_scanner(source.scanner, sector, is_narrow, rng),
+        overlays=_draw_overlays(source.overlays, rng),
+        marks=_draw_marks(source.overlays, rng),
+        export=_draw_export(source.export, rng),
     )
+
+
+def _source(style: str) -> Source:
+    if style not in catalogue():
+        raise ValueError(f"unknown style {style!r}, expected one of {', '.join(catalogue())}")
+    return catalogue()[style]
 
 
 def _between(rng: np.random.Generator, limits: Range) -> float:
     return float(rng.uniform(*limits))
 
 
-def _draw_scanner(recipe: StyleRecipe, rng: np.random.Generator) -> ScannerSettings:
-    """Draw machine and user settings; slider error is +- 3 dB a third of the depth."""
-    opening = _between(rng, (32, 55)) if rng.random() < recipe.narrow_chance else _between(rng, recipe.opening_deg)
-    count = int(rng.random() < recipe.shadow_chance) + int(rng.random() < 0.3 * recipe.shadow_chance)
-    shadows = tuple((_between(rng, (0, 1)), _between(rng, (0.02, 0.07)), _between(rng, (5, 20))) for _ in range(count))
-    far_db = _between(rng, recipe.far_gain_db)
+def _one_of(rng: np.random.Generator, items: Sequence[_Item]) -> _Item:
+    return items[int(rng.integers(len(items)))]
+
+
+def _draw_side_cuts(sector: SectorRecipe, rng: np.random.Generator) -> tuple[float, float]:
+    """One side or both, each by itself."""
+    if rng.random() >= sector.side_cut_chance:
+        return 0.0, 0.0
+    left, right = _between(rng, SIDE_CUT), _between(rng, SIDE_CUT)
+    which = int(rng.integers(3))
+    return (left if which != 1 else 0.0), (right if which != 0 else 0.0)
+
+
+def _draw_zoom(sector: SectorRecipe, rng: np.random.Generator) -> tuple[Box | None, Range | None]:
+    """A rectangle somewhere in the middle of the sector, or what lies between two depths."""
+    if rng.random() >= sector.box_zoom_chance:
+        return None, None
+    if rng.random() < PIECE_CHANCE:
+        return None, (_between(rng, PIECE_NEAR), _between(rng, PIECE_FAR))
+    high, middle, aside = _between(rng, BOX_HEIGHT), _between(rng, BOX_MIDDLE), _between(rng, BOX_ASIDE)
+    wide = high * _between(rng, BOX_SHAPE)
+    return Box(aside - wide / 2, max(middle - high / 2, 0.02), aside + wide / 2, min(middle + high / 2, 1.0)), None
+
+
+def _draw_scanner(
+    recipe: ScannerRecipe, sector: SectorRecipe, is_narrow: bool, rng: np.random.Generator
+) -> ScannerSettings:
+    """Draw machine and user settings."""
+    depth_mm = _between(rng, sector.depth_mm)
+    plain = {
+        field.name: _between(rng, getattr(recipe, field.name))
+        for field in dataclasses.fields(ScannerSettings)
+        if field.type is float and hasattr(recipe, field.name)
+    }
+    near, middle, far = (_between(rng, limits) for limits in recipe.tgc_error_db)
+    lung = tuple(
+        _between(rng, recipe.lung_fraction) if rng.random() < recipe.lung_chance else 0.0 for _ in ("left", "right")
+    )
     return ScannerSettings(
-        depth_mm=_between(rng, recipe.depth_mm),
-        opening_deg=opening,
-        frequency_mhz=_between(rng, recipe.frequency_mhz),
-        dynamic_range_db=_between(rng, recipe.dynamic_range_db),
-        muscle_grey_fraction=_between(rng, recipe.muscle_grey_fraction),
-        gamma=_between(rng, recipe.gamma),
-        axial_sigma_mm=_between(rng, recipe.axial_sigma_mm),
-        lateral_sigma_deg=_between(rng, recipe.lateral_sigma_deg),
-        smoothing_px=_between(rng, recipe.smoothing_px),
-        speckle_reduction=_between(rng, recipe.speckle_reduction),
-        cavity_clutter_db=_between(rng, recipe.cavity_clutter_db),
-        near_clutter_db=_between(rng, recipe.near_clutter_db),
-        noise_db=_between(rng, recipe.noise_db),
-        soft_tissue_db=_between(rng, recipe.soft_tissue_db),
-        tgc_error_db=(float(rng.normal(0, 2)), float(rng.normal(0, 2)), far_db + float(rng.normal(0, 2))),
-        edge_loss_db=(_between(rng, (0, 12)), _between(rng, (0, 12))),
-        shadows=shadows,
+        **plain,
+        depth_mm=depth_mm,
+        opening_deg=_between(rng, NARROW_DEG if is_narrow else sector.opening_deg),
+        focus_mm=_between(rng, recipe.focus_fraction) * depth_mm,
+        tgc_error_db=(near, middle, far),
+        edge_loss_db=(_between(rng, recipe.edge_loss_db), _between(rng, recipe.edge_loss_db)),
+        lung_fraction=(lung[0], lung[1]),
+        shadows=_draw_shadows(recipe.shadow_chance, rng),
+    )
+
+
+def _draw_shadows(chance: float, rng: np.random.Generator) -> tuple[Shadow, ...]:
+    count = int(rng.random() < chance) + int(rng.random() < chance / 3)
+    return tuple(
+        Shadow(_between(rng, (0, 1)), _between(rng, SHADOW_WIDTH), _between(rng, SHADOW_DB)) for _ in range(count)
+    )
+
+
+def _draw_overlays(recipe: OverlayRecipe, rng: np.random.Generator) -> frozenset[str]:
+    chances = dataclasses.asdict(recipe.chances)
+    return frozenset(name for name, chance in chances.items() if rng.random() < chance)
+
+
+def _draw_marks(recipe: OverlayRecipe, rng: np.random.Generator) -> Marks:
+    blocks = recipe.text_blocks
+    count = int(rng.integers(1, len(blocks) + 1))
+    return Marks(
+        ink=_one_of(rng, recipe.inks),
+        marker=_one_of(rng, recipe.markers),
+        bar_side=_one_of(rng, recipe.bar_sides),
+        tick_side=_one_of(rng, recipe.tick_sides),
+        text_blocks=frozenset(blocks[place] for place in rng.permutation(len(blocks))[:count].tolist()),
+        text_height=_between(rng, recipe.text_height),
+        ecg_ink=_one_of(rng, recipe.ecg_inks),
+        ecg_height=_between(rng, recipe.ecg_height),
+        ecg_baseline=_between(rng, recipe.ecg_baseline),
+        ecg_cursor=_one_of(rng, recipe.ecg_cursors),
+        ecg_sweep_ms=_between(rng, recipe.ecg_sweep_ms),
+    )
+
+
+def _draw_export(recipe: ExportRecipe, rng: np.random.Generator) -> Export:
+    return Export(
+        codec=_one_of(rng, recipe.codecs),
+        quality=round(_between(rng, recipe.quality)),
+        resample=_between(rng, recipe.resample),
+        kernel=_one_of(rng, recipe.kernels),
+        blur_px=_between(rng, recipe.blur_px),
+        line_jitter_px=_between(rng, recipe.line_jitter_px),
+        noise_grey=_between(rng, recipe.noise_grey),
+        grey_levels=round(_between(rng, recipe.grey_levels)),
+        lift_grey=_between(rng, recipe.lift_grey),
+        tint=_one_of(rng, recipe.tints),
     )

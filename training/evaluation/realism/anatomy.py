@@ -1,4 +1,4 @@
-"""Measures the left ventricle of an A4C as it was measured on real contours: size, shape, place on the screen, grey levels."""
+"""Measures the left ventricle of an A4C as real contours were measured: size, shape, place, grey levels."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ class Axis:
         """Give points [..., 2] as the share of the length from the base (0) to the apex (1), and the distance right."""
         along = (self.apex - self.base) / self.length
         steps = points - self.base
-        return steps @ along / self.length, steps @ np.array([-along[1], along[0]], np.float32)
+        right = np.array([-along[1], along[0]], np.float32)
+        return np.asarray(steps @ along / self.length, np.float32), np.asarray(steps @ right, np.float32)
 
 
 def find_axis(contour: FloatArray) -> Axis:
@@ -70,7 +71,7 @@ def measure_ventricle(contour_mm: FloatArray) -> dict[str, float]:
         width profile over the length at `PROFILE_PLACES`.
     """
     axis = find_axis(contour_mm)
-    places = (np.arange(DISCS, dtype=np.float32) + 0.5) / DISCS
+    places = np.linspace(0.5 / DISCS, 1 - 0.5 / DISCS, DISCS, dtype=np.float32)
     discs = _widths(contour_mm, axis, places)
     profile = _widths(contour_mm, axis, PROFILE_PLACES) / axis.length
     measured = {

@@ -61,7 +61,8 @@ def compare(found: Sequence[Found], references: Sequence[Reference]) -> list[Row
     """Give a row for every reference, in order."""
     rows = []
     for reference in references:
-        values = [one[reference.group].get(reference.statistic, np.nan) for one in found if reference.group in one]
+        mine = [values for one in found for group, values in one if group == reference.group]
+        values = [one.get(reference.statistic, np.nan) for one in mine]
         known = np.array([value for value in values if np.isfinite(value)], np.float64)
         quantiles = np.percentile(known, reference.percentiles) if len(known) else np.full(3, np.nan)
         low, median, high = (float(value) for value in quantiles)

@@ -11,6 +11,7 @@ import numpy as np
 from services.cine.cine import BoolArray, TimesArray, UInt8Array
 from services.cine.preprocessing import preprocess, to_frames
 from services.cine.sector import Sector
+from training.evaluation.realism.hearts import measure_heart
 from training.evaluation.realism.statistics import STATISTICS, decorrelation, measure
 from training.evaluation.workers import run
 from training.progress import show_progress
@@ -28,6 +29,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 FAMILY_VIEWS: dict[str, tuple[str, ...]] = {"research": ("A4C",), "full_screen": VIEWS, "clip_112": ("A4C",)}
 """Views that the reference of each family shows."""
 
+ANATOMY_FAMILY = "research"
+"""Its reference has contours and grey levels by region too."""
+
 CLIP_FAMILY = "clip_112"
 FRAMES_A_CLIP = 8
 """The reference of clips is the median over this many frames of each."""
@@ -40,8 +44,8 @@ LAGS = (1, 2, 4, 8)
 
 START_WITHIN_MS = 1000.0  # about a beat: frames show any phase
 
-Found = dict[str, dict[str, float]]
-"""Values by group of the reference and statistic."""
+Found = list[tuple[str, dict[str, float]]]
+"""What one cine measures: a group of the reference and values by statistic, for each picture or pair of pictures."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,14 @@ def measure_all(orders: Sequence[Order], workers: int) -> list[Found]:
 
 
 def measure_order(order: Order) -> Found:
-    """Make one cine and measure what the reference knows of its family; no group where there is no sector."""
+    """Make one cine and measure what the reference knows of its family; no statistics where there is no sector."""
     cv2.setNumThreads(1)
     start_ms = float(np.random.default_rng([order.subject, 211]).uniform(0, START_WITHIN_MS))
     if order.family == CLIP_FAMILY:
-        return _measure_clip(order, start_ms + CLIP_STEP_MS * np.arange(CLIP_LENGTH))
-    found = measure(squares(film(order, np.array([start_ms])))[0])
-    return {} if found is None else {order.family: found}
+        return _measure_clip(order, start_ms + np.arange(CLIP_LENGTH, dtype=np.float64) * CLIP_STEP_MS)
+    measured = measure(squares(film(order, np.array([start_ms])))[0])
+    found: Found = [] if measured is None else [(order.family, measured)]
+    return found + measure_heart(order.subject, order.view, order.style) if order.family == ANATOMY_FAMILY else found
 
 
 def film(order: Order, times_ms: TimesArray) -> SimulatedCine:
@@ -111,7 +116,7 @@ def _measure_clip(order: Order, times_ms: TimesArray) -> Found:
     chosen = np.linspace(0, len(pictures) - 1, FRAMES_A_CLIP).astype(int)
     measured = [one for one in map(measure, pictures[chosen]) if one is not None]
     if not measured:
-        return {}
+        return []
     middle = {name: float(np.nanmedian([one[name] for one in measured])) for name in STATISTICS}
     apart = {f"frames_{lag}": value for lag, value in decorrelation(pictures, LAGS).items()}
-    return {order.family: middle, "decorrelation": apart}
+    return [(order.family, middle), ("decorrelation", apart)]

@@ -1,4 +1,4 @@
-"""What real echocardiograms measure: statistics of public images, with their origin; the images themselves are not here."""
+"""What real echocardiograms measure: statistics of public images, with their origin; the images are not here."""
 
 from __future__ import annotations
 

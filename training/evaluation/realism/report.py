@@ -15,12 +15,18 @@ from rich.table import Table
 from training.evaluation.realism.comparison import Row, cells, compare, groups, outside
 from training.evaluation.realism.pictures import Found, Order, measure_all, plan
 from training.evaluation.realism.reference import load_reference
+from training.evaluation.realism.sheets import write_sheets
 
 TITLES = {
     "research": "Research stills, A4C",
     "full_screen": "Full-screen exports, all views",
     "clip_112": "112x112 clips, A4C, median of 8 frames each",
     "decorrelation": "Residual correlation of A4C clips at 50 frames a second",
+    "anatomy_ed": "Anatomy of A4C at end-diastole",
+    "anatomy_es": "Anatomy of A4C at end-systole",
+    "ejection": "Ejection fraction, of the heart and of discs of the one plane",
+    "pose": "Pose of A4C at end-diastole",
+    "grey": "Grey levels by region, A4C of research styles, both ends of the beat",
 }
 """What each group of the reference is, in the order of the report."""
 
@@ -33,10 +39,11 @@ class Task:
     seed: int
     workers: int
     out: Path
+    with_sheets: bool = True
 
 
 def run_report(task: Task) -> dict[str, Any]:
-    """Measure, print the tables on stderr, write `report.md`, `realism.json`, `cines.csv`; give the summary."""
+    """Measure, print the tables on stderr, write `report.md`, `realism.json`, `cines.csv` and sheets; give the summary."""
     orders = plan(task.cines, task.seed)
     found = measure_all(orders, task.workers)
     rows = compare(found, load_reference())
@@ -44,8 +51,9 @@ def run_report(task: Task) -> dict[str, Any]:
     task.out.mkdir(parents=True, exist_ok=True)
     write_cines(orders, found, task.out / "cines.csv")
     (task.out / "realism.json").write_text(json.dumps(summary, indent=1) + "\n")
-    (task.out / "report.md").write_text(write_markdown(rows, task.cines, task.seed, ()))
     print_tables(rows)
+    sheets = write_sheets(task.out, task.seed) if task.with_sheets else []
+    (task.out / "report.md").write_text(write_markdown(rows, task.cines, task.seed, sheets))
     return summary
 
 
@@ -69,9 +77,7 @@ def summarise(rows: Sequence[Row], cines: int, seed: int) -> dict[str, Any]:
         "seed": seed,
         "compared": sum(row.is_comparable for row in rows),
         "outside": [f"{row.reference.group}.{row.reference.statistic}" for row in outside(rows)],
-        "groups": {
-            group: [row.as_plain() for row in rows if row.reference.group == group] for group in groups(rows)
-        },
+        "groups": {group: [row.as_plain() for row in rows if row.reference.group == group] for group in groups(rows)},
     }
 
 
@@ -81,8 +87,8 @@ def write_markdown(rows: Sequence[Row], cines: int, seed: int, sheets: Sequence[
     lines = [
         "# How simulated echocardiograms measure beside real ones",
         "",
-        f"`echoplane evaluate realism --cines {cines} --seed {seed}`: {compared - marked} of {compared} simulated medians",
-        "lie within the real range. The real figures are statistics of public images (`reference.csv`, with their origin).",
+        f"`echoplane evaluate realism --cines {cines} --seed {seed}`: {compared - marked} of {compared} simulated",
+        "medians lie within the real range. Real figures are statistics of public images (`reference.csv`).",
     ]
     for group in groups(rows):
         mine = [row for row in rows if row.reference.group == group]
@@ -101,7 +107,7 @@ def write_cines(orders: Sequence[Order], found: Sequence[Found], path: Path) -> 
         writer.writerow(["subject", "family", "view", "style", "group", "statistic", "value"])
         for order, one in zip(orders, found, strict=True):
             described = (order.subject, order.family, order.view, order.style)
-            for group, values in one.items():
+            for group, values in one:
                 writer.writerows([*described, group, name, f"{value:.5g}"] for name, value in values.items())
 
 

@@ -1,4 +1,4 @@
-"""What one picture measures: grey levels, texture, spectrum; made alike for simulated pictures and for the reference."""
+"""What one picture measures: grey levels, texture, spectrum; made as the reference was made."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def tricuspid_leaflets(ventricle: LeftVentricle) -> list[Surface]:
 
 def aortic_cusps(root: Float32Array, radius_mm: float) -> list[Surface]:
     """Three cusps in the root [A, 2, 3]; closed they meet in three lines from the middle to the wall."""
-    names = {"aortic_cusp_right": 105.0, "aortic_cusp_left": 345.0, "aortic_cusp_non": 225.0}
+    names = {"aortic_cusp_right": 145.0, "aortic_cusp_left": 25.0, "aortic_cusp_non": 265.0}
     return [_cusp(name, theta, root, radius_mm, 2.4) for name, theta in names.items()]
 
 
