@@ -87,7 +87,8 @@ def predict(  # noqa: PLR0913, PLR0917 - one argument an option
     key: PemFile = None,
     model_repository: Annotated[Path, typer.Option(help="Folder of the models.")] = Order.repository,
     recalibration: Annotated[
-        Path | None, typer.Option(help="JSON of `evaluate recalibrate`; a gateway has a setting for it.", dir_okay=False)
+        Path | None,
+        typer.Option(help="JSON of `evaluate recalibrate`; a gateway has a setting for it.", dir_okay=False),
     ] = None,
     selection: Annotated[Selection, typer.Option(help="Which frames the model sees.")] = Selection.DISSIMILAR,
     max_frames: Annotated[int, typer.Option(min=1, max=64, help="How many frames it sees.")] = DEFAULT_MAX_FRAMES,

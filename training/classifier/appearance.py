@@ -53,12 +53,13 @@ def change(grey: Tensor, config: AugmentationConfig, generator: Generator) -> Te
 
 def erase(grey: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
     """Fill up to three patches of some frames with an even grey: no single structure may decide."""
-    draw = Drawer(grey, generator)
-    for _ in range(_ERASED_PATCHES):
+
+    def cover(grey: Tensor, draw: Drawer) -> Tensor:
         sides = torch.cat([draw.between(config.erase_fraction), draw.between(config.erase_fraction)], dim=3)
-        patch = draw_boxes(grey, sides, generator) * draw.happens(config.chance / 2)
-        level = draw.between((0.0, 0.6))
-        grey = torch.lerp(grey, level.expand_as(grey), patch)
+        return torch.where(draw_boxes(grey, sides, generator) > 0, draw.between((0.0, 0.6)), grey)
+
+    for _ in range(_ERASED_PATCHES):
+        grey = change_some(grey, config.chance / 2, cover, generator)
     return grey
 
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.cine.views import TARGET_VIEWS
+from services.cine.views import ANSWERED_VIEWS
+from training.classifier.simulation import families
 from training.export.cards import Section, say_minutes, write_card, write_table
-from training.simulator.styles import SEEN_STYLES, STYLES
+
+_COLUMNS = (
+    *("group", "cines", "balanced accuracy (95 %)", *(f"recall {view}" for view in ANSWERED_VIEWS)),
+    *("accuracy at 100 / 90 / 80 % coverage", "calibration error", "answered", "accuracy when answered"),
+    *("named wrongly", "others refused"),
+)
 
 _OPENING = """
-Names the standard view (A2C, A4C, PLAX, PSAX) of an echocardiogram cine loop from preprocessed frames.
+Names the standard view of an echocardiogram cine loop from preprocessed frames: A2C, A4C, PLAX, PSAX, or OTHER, which
+is every plane and picture that is none of these four.
 **Trained on simulated data only. Not a medical device. Every number below is on simulated data** and promises nothing
 for real cines.
 """
@@ -18,9 +25,9 @@ _LIMITS = """
 - No real image was used for training, calibration or any number here. One public cine (`examples_ybr_color.dcm` of
   pydicom) was looked at while the kinds of augmentation were written: it says nothing about accuracy. On real cines
   accuracy is lower; how much lower was not measured. The same holds for the coverage: it was set on simulated styles.
-- Knows four views. Any other view (apical three- or five-chamber, subcostal, suprasternal, and so on) gets one of the
-  four or no answer; nothing here was trained to reject it.
-- Colour Doppler, stills and other content that is no B-mode cine are found by rules in front of this model, not by it.
+- OTHER was learned from simulated planes (apical three- and five-chamber, right-ventricular in- and outflow, subcostal,
+  suprasternal, sweeps) and from simulated pictures of other kinds; what is like none of them may get a view's name.
+- Colour Doppler, stills and other content that is no B-mode cine are found by rules in front of this model first.
 - Adult hearts with the anatomy of the simulator: no congenital disease, no devices, no transoesophageal images.
 - Calibrated for the mean log-odds of about eight frames of one cine; single frames are over-confident.
 """
@@ -39,6 +46,8 @@ def write_classifier_card(checkpoint: dict[str, Any], facts: dict[str, Any], sha
         Section("Data", _data(checkpoint)),
         Section("Recipe", _recipe(checkpoint, facts)),
         Section("Results on simulated test subjects", _results(checkpoint)),
+        Section("By plane and heart, unseen styles", _subgroups(checkpoint)),
+        Section("Leave one style family out", _left_out(checkpoint)),
         Section("Calibration and abstention", _calibration(checkpoint)),
         Section("Limits", _LIMITS),
         Section("File", f"`1/model.onnx`, sha256 `{sha256}`.\nonnxruntime and torch differ by at most {parity:.1e}."),
@@ -51,11 +60,14 @@ def _data(checkpoint: dict[str, Any]) -> str:
     found = ", ".join(f"{share:.1%} ({split})" for split, share in report["sector_found"].items())
     frames = ", ".join(f"{count:,} ({split})" for split, count in report["frames"].items())
     return f"""
-Simulated cines from `training/simulator`, {data["balance"]} over views. Subjects (hearts) are the unit of splitting:
+Simulated cines from `training/simulator`: every subject in each of the four views, and {data["other_share"]:.0%} of the
+training cines none of them. Subjects (hearts) are the unit of splitting:
 {data["train_subjects"]} to train, {data["calibration_subjects"]} to calibrate, {data["test_subjects"]} to test, none in
-two parts. Frames: {frames}. Training saw the styles {", ".join(SEEN_STYLES)}; calibration used
-{", ".join(checkpoint["config"]["calibration"]["styles"])}, which training never saw. Frames went through the service's
-own sector finding and preprocessing; a sector was found in {found} of the frames, the true one stood in elsewhere.
+two parts. Frames: {frames}. Training saw the families of styles
+{", ".join(data["train_families"])} and styles drawn at random ({data["random_share"]:.0%} of the cines); calibration
+used {", ".join(checkpoint["config"]["calibration"]["families"])}, which training never saw. Frames went through the
+service's own sector finding and preprocessing; a sector was found in {found} of the frames, the true one stood in
+elsewhere.
 """
 
 
@@ -77,28 +89,37 @@ Compute: {say_minutes(compute["rendering_s"])} of rendering and {say_minutes(com
 
 def _results(checkpoint: dict[str, Any]) -> str:
     report = checkpoint["report"]
-    calibrated = checkpoint["config"]["calibration"]["styles"]
+    config = checkpoint["config"]
     names = {
-        "seen": "all seen styles",
-        "unseen": "all unseen styles",
+        "seen": "all seen families",
+        "unseen": "all unseen families",
         "unseen_uncalibrated": "unseen by training and calibration",
-        "unseen_changed": "all unseen styles, changed as in training",
+        "unseen_changed": "all unseen families, changed as in training",
     }
     rows = [_row(f"**{names[name]}**", measured) for name, measured in report["groups"].items()]
-    rows += [_row(f"{style} ({_kind(style, calibrated)})", report["styles"][style]) for style in STYLES]
-    columns = ["style", "cines", "balanced accuracy (95 %)", *(f"recall {view}" for view in TARGET_VIEWS)]
-    columns += ["accuracy at 100 / 90 / 80 % coverage", "calibration error", "answered", "accuracy when answered"]
+    rows += [_row(f"{family} ({_kind(family, config)})", report["families"][family]) for family in families()]
     matrix = report["groups"]["unseen"]["confusion"]
-    counts = [[f"**{view}**", *matrix[index]] for index, view in enumerate(TARGET_VIEWS)]
+    counts = [[f"**{view}**", *matrix[index]] for index, view in enumerate(ANSWERED_VIEWS)]
     return f"""
 One answer a cine. Intervals: subjects drawn again with replacement; exact binomial over subjects where none was wrong.
 
-{write_table(columns, rows)}
+{write_table(_COLUMNS, rows)}
 
 True view (rows) against answer (columns), unseen styles as rendered, without abstention:
 
-{write_table(["", *TARGET_VIEWS], counts)}
+{write_table(["", *ANSWERED_VIEWS], counts)}
+
+{report["half_way_cines"]} test cines lie half-way between two planes: they have no right answer and are not counted.
 """
+
+
+def _subgroups(checkpoint: dict[str, Any]) -> str:
+    return write_table(_COLUMNS, [_row(name, found) for name, found in checkpoint["report"]["subgroups"].items()])
+
+
+def _left_out(checkpoint: dict[str, Any]) -> str:
+    left_out = checkpoint.get("left_out")
+    return left_out or "Not measured for these weights: `echoplane evaluate families --out FOLDER_OF_THE_RUN` does it."
 
 
 def _row(name: str, measured: dict[str, Any]) -> list[str]:
@@ -109,18 +130,20 @@ def _row(name: str, measured: dict[str, Any]) -> list[str]:
         name,
         f"{measured['cines']}",
         f"{measured['balanced_accuracy']:.3f} ({low:.3f} to {high:.3f})",
-        *(f"{value:.3f}" for value in measured["recalls"]),
+        *("-" if value is None else f"{value:.3f}" for value in measured["recalls"]),
         selective,
         f"{measured['calibration_error']:.3f}",
         f"{measured['answered']:.1%}",
         "-" if answered is None else f"{answered:.3f}",
+        f"{measured['named_wrongly']:.1%}",
+        "-" if measured["others_refused"] is None else f"{measured['others_refused']:.1%}",
     ]
 
 
-def _kind(style: str, calibrated: list[str]) -> str:
-    if style in SEEN_STYLES:
+def _kind(family: str, config: dict[str, Any]) -> str:
+    if family in config["data"]["train_families"]:
         return "seen"
-    return "unseen, calibrated on" if style in calibrated else "unseen"
+    return "unseen, calibrated on" if family in config["calibration"]["families"] else "unseen"
 
 
 def _calibration(checkpoint: dict[str, Any]) -> str:
@@ -131,6 +154,9 @@ def _calibration(checkpoint: dict[str, Any]) -> str:
     return f"""
 Temperature {calibration["temperature"]:.3f} (inside the graph), by class-balanced log loss of cines in unseen styles,
 {how}: {before:.3f} before, {after:.3f} after. No view is named below a confidence of
-{calibration["abstain_below"]:.4f}, which {calibration["coverage"]:.1%} of the calibration cines reach. This holds
-for such simulated cines only; a site with 100 to 200 labelled cines of its own should set it anew.
+{calibration["abstain_below"]:.4f}, which {calibration["answered"]:.1%} of the calibration cines reach: a
+split-conformal threshold, so that of further such cines, in each view and style of the calibration by itself, at most
+{calibration["wrong_share"]:.0%} are given another view's name. **This is a statement about simulated cines and no
+promise on real ones**; a site with 100 to 200 labelled cines of its own sets both anew with
+`echoplane evaluate recalibrate`.
 """

@@ -7,7 +7,7 @@ import torch
 
 from services.cine.cine import UInt8Array
 from services.cine.preprocessing import to_frames, to_tensor
-from services.cine.views import TARGET_VIEWS
+from services.cine.views import ANSWERED_VIEWS
 from training.classifier.augmentation import augment
 from training.classifier.config import AugmentationConfig
 from training.classifier.dataset import FrameSet
@@ -31,8 +31,8 @@ def draw_augmentations(frames: FrameSet, config: AugmentationConfig, changes: in
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(seed)
     rows = []
-    for view in range(len(TARGET_VIEWS)):
-        for index in rng.choice(np.flatnonzero(frames.labels == view), size=2):
+    for view in range(len(ANSWERED_VIEWS)):
+        for index in rng.choice(np.flatnonzero(frames.shares.argmax(axis=1) == view), size=2):
             original = to_tensor(frames.frames[index : index + 1])
             many = torch.from_numpy(np.repeat(original, changes, axis=0))
             changed = augment(many, torch.full((changes,), view), config, generator)

@@ -33,7 +33,7 @@ from services.cine.preprocessing import preprocess_cine, preprocessing_fingerpri
 from services.cine.sector import Sector, find_sector
 from services.cine.views import ANSWERED_VIEWS
 from training.classifier.config import ClassifierConfig
-from training.classifier.simulation import RANDOM_STYLE, CineOrder, LabelledCine, families, simulate
+from training.classifier.simulation import CineOrder, LabelledCine, families, random_style, simulate
 from training.classifier.splits import Split, order_cines
 from training.progress import show_progress
 from training.simulator.cine import SimulatedCine
@@ -218,7 +218,7 @@ def _digest(orders: tuple[CineOrder, ...]) -> str:
 def _simulator_fingerprint() -> str:
     """Digest one small frame of every view and style: another simulator means other data."""
     digest = hashlib.sha256()
-    for style in (*(style for styles in families().values() for style in styles), RANDOM_STYLE):
+    for style in (*(style for styles in families().values() for style in styles), random_style(())):
         for view in ANSWERED_VIEWS:
             digest.update(simulate(CineOrder(0, view, style, 112, (120.0,))).cine.frames.tobytes())
     return digest.hexdigest()[:16]

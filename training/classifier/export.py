@@ -11,19 +11,22 @@ import numpy as np
 from services.cine.cine import FloatArray
 from services.cine.errors import ConfigError
 from services.cine.preprocessing import MODEL_SIDE_PX, preprocessing_fingerprint, to_tensor
-from services.cine.views import TARGET_VIEWS
+from services.cine.views import ANSWERED_VIEWS
 from services.models.spec import VIEW_CLASSIFIER
 from training.classifier.card import write_classifier_card
 from training.classifier.config import ClassifierConfig
 from training.classifier.dataset import render
 from training.classifier.networks import CalibratedNetwork, ViewNetwork, count_multiply_adds, count_parameters
 from training.classifier.recipe import CHECKPOINT_FILE
-from training.classifier.splits import CineOrder
+from training.classifier.simulation import CineOrder, random_style
 from training.configuration import build_config
 from training.export.onnx import answer_in_torch
 from training.export.repository_writer import Export, write_model
 from training.loop import WEIGHTS_FILE
 from training.tensor_file import read_tensors
+
+LEFT_OUT_FILE = "families.md"
+"""What `echoplane evaluate families` writes into the folder of a run, for the card."""
 
 _GOLDEN_SUBJECT = 7
 _GOLDEN_TIMES_MS = (0.0, 350.0)
@@ -45,6 +48,8 @@ def export_classifier(checkpoint_folder: Path, repository: Path) -> Path:
         ParityError: onnxruntime answers otherwise than torch; nothing was written.
     """
     checkpoint = read_checkpoint(checkpoint_folder)
+    left_out = checkpoint_folder / LEFT_OUT_FILE
+    checkpoint["left_out"] = left_out.read_text() if left_out.exists() else ""
     calibration = checkpoint["calibration"]
     network = CalibratedNetwork(load_network(checkpoint, checkpoint_folder), calibration["temperature"]).eval()
     weights_bytes = sum(weight.numel() * weight.element_size() for weight in network.parameters())
@@ -56,7 +61,8 @@ def export_classifier(checkpoint_folder: Path, repository: Path) -> Path:
     parameters = {
         "trained_on": checkpoint["trained_on"],
         "abstain_below": f"{calibration['abstain_below']:.4f}",
-        "coverage": f"{calibration['coverage']:.4f}",
+        "wrong_share": f"{calibration['wrong_share']:.4f}",
+        "answered": f"{calibration['answered']:.4f}",
         "temperature": f"{calibration['temperature']:.6f}",
         "recipe": checkpoint["config"]["recipe"],
         "commit": checkpoint["commit"],
@@ -102,6 +108,8 @@ def load_network(checkpoint: dict[str, Any], folder: Path) -> ViewNetwork:
 
 
 def make_golden_frames() -> FloatArray:
-    """Simulate and preprocess two frames of each view, of a subject in no split, [8, 1, 112, 112]."""
-    orders = [CineOrder(_GOLDEN_SUBJECT, view, "unity", _GOLDEN_SIZE_PX, _GOLDEN_TIMES_MS) for view in TARGET_VIEWS]
+    """Simulate and preprocess two frames of each view and of none, of a subject in no split, [10, 1, 112, 112]."""
+    orders = [
+        CineOrder(_GOLDEN_SUBJECT, view, random_style(()), _GOLDEN_SIZE_PX, _GOLDEN_TIMES_MS) for view in ANSWERED_VIEWS
+    ]
     return np.ascontiguousarray(to_tensor(render(orders).frames))

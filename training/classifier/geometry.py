@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from training.classifier.config import AugmentationConfig, Range
-from training.classifier.networks import BLACK, fill_between
+from training.classifier.networks import BLACK
 
 _APEX_ABOVE_FRACTION = 0.03
 """The beams meet this far above the picture's first row, in sides of the picture."""
@@ -19,13 +19,24 @@ _LEAST_HALF_OPENING_RAD = math.radians(35.0)
 
 
 def find_inside(grey: Tensor) -> Tensor:
-    """Mark the sector, [B, 1, H, W] of 0 and 1, from grey in 0-1: what is not black, and all between."""
-    return fill_between((grey > BLACK).to(grey.dtype))
+    """Mark the sector, [B, 1, H, W] of 0 and 1, from grey in 0-1: what is not black, and all between.
+
+    The same as the network's `fill_between`, a few times as fast.
+    """
+    echo = grey > BLACK
+    return (_between_ends(echo, 2) | _between_ends(echo, 3)).to(grey.dtype)
 
 
-def exchange_outlines(
-    grey: Tensor, inside: Tensor, chance: float, generator: Generator
-) -> tuple[Tensor, Tensor]:
+def _between_ends(echo: Tensor, axis: int) -> Tensor:
+    """Fill a mask [B, 1, H, W] along one axis between its first and last pixel."""
+    places = torch.arange(echo.shape[axis], device=echo.device)
+    places = places[:, None] if axis == 2 else places
+    first = torch.where(echo, places, echo.shape[axis]).amin(dim=axis, keepdim=True)
+    last = torch.where(echo, places, -1).amax(dim=axis, keepdim=True)
+    return (places >= first) & (places <= last)
+
+
+def exchange_outlines(grey: Tensor, inside: Tensor, chance: float, generator: Generator) -> tuple[Tensor, Tensor]:
     """Give some frames the outline of another frame of the batch, whatever its view: no outline may tell a view.
 
     What of a frame lies beyond its new outline is cut off; where that one reaches farther, the other frame shows.

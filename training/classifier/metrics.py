@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from services.cine.cine import FloatArray, IntArray
-from services.cine.views import TARGET_VIEWS
+from services.cine.views import ANSWERED_VIEWS
 from training.classifier.predictions import CinePredictions, softmax
 
 _CALIBRATION_BINS = 15
@@ -36,7 +36,7 @@ def log_loss(logits: FloatArray, labels: IntArray) -> float:
 
 def confusion(logits: FloatArray, labels: IntArray) -> IntArray:
     """Count cines by true view (row) and answer (column), [K, K]."""
-    matrix = np.zeros((len(TARGET_VIEWS), len(TARGET_VIEWS)), np.int64)
+    matrix = np.zeros((len(ANSWERED_VIEWS), len(ANSWERED_VIEWS)), np.int64)
     np.add.at(matrix, (labels, logits.argmax(axis=1)), 1)
     return matrix
 

@@ -126,7 +126,9 @@ class ViewNetwork(nn.Module):
         self.norm = nn.GroupNorm(_NORM_GROUPS, last)
         self.embed = nn.Linear(2 * last, EMBEDDING_FEATURES)
         self.dropout = nn.Dropout(config.dropout)
-        answer = GatedAnswer(EMBEDDING_FEATURES) if config.is_gated else nn.Linear(EMBEDDING_FEATURES, len(ANSWERED_VIEWS))
+        answer = (
+            GatedAnswer(EMBEDDING_FEATURES) if config.is_gated else nn.Linear(EMBEDDING_FEATURES, len(ANSWERED_VIEWS))
+        )
         self.answer = answer
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:

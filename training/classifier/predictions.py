@@ -59,12 +59,6 @@ def mean_by_cine(values: FloatArray, cines: IntArray) -> FloatArray:
     return (sums / counts[:, None]).astype(np.float32)
 
 
-def log_probabilities(logits: FloatArray) -> FloatArray:
-    """Turn log-odds [N, K] into log-probabilities."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), np.float32)
-
-
 def softmax(logits: FloatArray) -> FloatArray:
     """Turn log-odds [N, K] into probabilities."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))

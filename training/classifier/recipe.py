@@ -11,18 +11,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from torch import nn
-
 from services.cine.errors import ConfigError
 from services.cine.preprocessing import preprocessing_fingerprint
 from training.classifier.calibration import Calibration, calibrate
 from training.classifier.config import ClassifierConfig
 from training.classifier.dataset import FrameSet, load_frames
-from training.classifier.predictions import CinePredictions, mean_by_cine
 from training.classifier.report import Measured, report_on
 from training.classifier.splits import Split
-from training.classifier.task import ClassifierTask, change_cines, infer
+from training.classifier.task import ClassifierTask, change_cines, predict_cines
 from training.configuration import to_plain
 from training.loop import WEIGHTS_FILE, is_half, train
 
@@ -68,12 +64,12 @@ def train_classifier(config: ClassifierConfig, folder: Path, cache_folder: Path)
     task = ClassifierTask(config, parts[Split.TRAIN], parts[Split.CALIBRATION])
     state = train(task, config.loop, folder)
     calibrated_on = predict_cines(state.ema, _for_calibration(parts[Split.CALIBRATION], config))
-    calibration = calibrate(calibrated_on, config.calibration.coverage)
+    calibration = calibrate(calibrated_on, config.calibration.wrong_share)
     changed = change_cines(parts[Split.TEST], config.augmentation, config.loop.seed + 1)
     measured = Measured(predict_cines(state.ema, parts[Split.TEST]), predict_cines(state.ema, changed), calibrated_on)
     report = report_on(measured, calibration, config)
     report["sector_found"] = {split.value: float(frames.is_sector_found.mean()) for split, frames in parts.items()}
-    report["frames"] = {split.value: len(frames.labels) for split, frames in parts.items()}
+    report["frames"] = {split.value: len(frames.frames) for split, frames in parts.items()}
     checkpoint = {
         "model": "view_classifier",
         "config": to_plain(config),
@@ -86,17 +82,6 @@ def train_classifier(config: ClassifierConfig, folder: Path, cache_folder: Path)
     }
     (folder / CHECKPOINT_FILE).write_text(json.dumps(checkpoint, indent=1))
     return TrainedClassifier(folder, calibration, report)
-
-
-def predict_cines(network: nn.Module, frames: FrameSet) -> CinePredictions:
-    """Answer every cine of a set with raw log-odds."""
-    first = np.flatnonzero(np.diff(frames.cines, prepend=-1))
-    return CinePredictions(
-        logits=mean_by_cine(infer(network, frames.frames), frames.cines),
-        labels=frames.labels[first],
-        styles=frames.styles[first],
-        subjects=frames.subjects[first],
-    )
 
 
 def _for_calibration(frames: FrameSet, config: ClassifierConfig) -> FrameSet:

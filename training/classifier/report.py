@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from services.cine.cine import BoolArray
+from services.cine.views import TARGET_VIEWS
 from training.classifier.calibration import Calibration
 from training.classifier.config import ClassifierConfig
 from training.classifier.metrics import (
@@ -20,9 +23,20 @@ from training.classifier.metrics import (
     selective_accuracy,
 )
 from training.classifier.predictions import CinePredictions, softmax
-from training.simulator.styles import SEEN_STYLES, STYLES
+from training.classifier.simulation import families
 
 COVERAGES = (1.0, 0.9, 0.8)
+
+SUBGROUPS: tuple[tuple[str, int, tuple[float, ...]], ...] = (
+    ("LVEF", 0, (0.0, 0.4, 0.52, 1.0)),
+    ("heart rate, 1/min", 1, (0.0, 60.0, 90.0, 300.0)),
+    ("septum, mm", 2, (0.0, 10.0, 13.0, 50.0)),
+)
+"""Name, column of the traits and limits: reduced, mildly reduced and normal LVEF; slow, usual and fast hearts; walls
+that are normal, mildly thick and thicker (Lang 2015, tables 4 and 6, both sexes together)."""
+
+LEAST_CINES = 10
+"""A smaller subgroup is not reported."""
 
 
 @dataclass(frozen=True)
@@ -41,54 +55,82 @@ class Measured:
 
 
 def report_on(measured: Measured, calibration: Calibration, config: ClassifierConfig) -> dict[str, Any]:
-    """Measure the test cines, by style, by how far a style is from training, and changed.
+    """Measure the test cines, by family, by how far a style is from training, by subgroup, and changed.
+
+    Cines half-way between two planes have no right answer and are only counted.
 
     Args:
         measured: what the network said.
         calibration: temperature and threshold.
-        config: names the calibration styles and the number of bootstrap draws.
+        config: names the families of training and calibration and the number of bootstrap draws.
     """
-    scaled, changed = _scale(measured.test, calibration), _scale(measured.changed, calibration)
-    style_of = np.array(STYLES)[scaled.styles]
-    is_unseen = ~np.isin(style_of, SEEN_STYLES)
+    test, changed = (_scale(cines, calibration) for cines in (measured.test, measured.changed))
+    calibrated_on = _scale(measured.calibrated_on, calibration)
+    is_seen = _is_of(test, config.data.train_families)
     groups = {
-        "seen": _take(scaled, ~is_unseen),
-        "unseen": _take(scaled, is_unseen),
-        "unseen_uncalibrated": _take(scaled, is_unseen & ~np.isin(style_of, config.calibration.styles)),
-        "unseen_changed": _take(changed, is_unseen),
+        "seen": test.take(is_seen),
+        "unseen": test.take(~is_seen),
+        "unseen_uncalibrated": test.take(~is_seen & ~_is_of(test, config.calibration.families)),
+        "unseen_changed": changed.take(~_is_of(changed, config.data.train_families)),
     }
-    draws, calibrated_on = config.calibration.bootstrap_draws, measured.calibrated_on
+    draws = config.calibration.bootstrap_draws
+    before = measured.calibrated_on.take(measured.calibrated_on.is_clear)
     return {
-        "groups": {name: _measure(cines, calibration, draws) for name, cines in groups.items()},
-        "styles": {style: _measure(_take(scaled, style_of == style), calibration, draws) for style in STYLES},
-        "calibration": _measure(_scale(calibrated_on, calibration), calibration, draws),
-        "calibration_log_loss_before": log_loss(calibrated_on.logits, calibrated_on.labels),
+        "groups": {name: measure(cines, calibration, draws) for name, cines in groups.items() if len(cines.labels)},
+        "families": {family: measure(test.take(_is_of(test, (family,))), calibration, draws) for family in families()},
+        "subgroups": {name: measure(cines, calibration, draws) for name, cines in subgroups(groups["unseen"])},
+        "calibration": measure(calibrated_on, calibration, draws),
+        "calibration_log_loss_before": log_loss(before.logits, before.labels),
+        "half_way_cines": int((~measured.test.is_clear).sum()),
     }
 
 
-def _measure(cines: CinePredictions, calibration: Calibration, draws: int) -> dict[str, Any]:
+def subgroups(cines: CinePredictions) -> Iterator[tuple[str, CinePredictions]]:
+    """Give the cines of each plane and of each range of what is known of the heart, where there are enough."""
+    for plane in np.unique(cines.planes):
+        yield from _if_enough(f"plane {plane}", cines.take(cines.planes == plane))
+    for name, column, limits in SUBGROUPS:
+        for low, high in pairwise(limits):
+            values = cines.traits[:, column]
+            yield from _if_enough(f"{name} {low:g}-{high:g}", cines.take((values >= low) & (values < high)))
+
+
+def measure(cines: CinePredictions, calibration: Calibration, draws: int) -> dict[str, Any]:
+    """Measure calibrated cines that have a right answer.
+
+    `others_refused` is the share of what is none of the four views that gets none of their names.
+    """
     logits, labels = cines.logits, cines.labels
     answered = softmax(logits).max(axis=1) >= calibration.abstain_below
-    is_right = logits.argmax(axis=1) == labels
+    answer = logits.argmax(axis=1)
+    is_right, is_other = answer == labels, labels >= len(TARGET_VIEWS)
+    is_refused = ~answered | (answer >= len(TARGET_VIEWS))
     return {
         "cines": len(labels),
         "subjects": len(np.unique(cines.subjects)),
         "balanced_accuracy": balanced_accuracy(logits, labels),
         "interval_95": accuracy_interval(cines, draws),
-        "recalls": [float(value) for value in recalls(logits, labels)],
+        "recalls": [None if np.isnan(value) else float(value) for value in recalls(logits, labels)],
         "confusion": confusion(logits, labels).tolist(),
         "balanced_log_loss": log_loss(logits, labels),
         "calibration_error": expected_calibration_error(logits, labels),
         "selective_accuracy": {f"{share:.2f}": selective_accuracy(logits, labels, share) for share in COVERAGES},
         "answered": float(answered.mean()),
         "accuracy_answered": float(is_right[answered].mean()) if answered.any() else None,
+        "named_wrongly": float((answered & ~is_right).mean()),
+        "others_refused": float(is_refused[is_other].mean()) if is_other.any() else None,
     }
 
 
 def _scale(cines: CinePredictions, calibration: Calibration) -> CinePredictions:
-    logits = np.asarray(cines.logits / calibration.temperature, np.float32)
-    return CinePredictions(logits, cines.labels, cines.styles, cines.subjects)
+    return cines.take(cines.is_clear).divided(calibration.temperature)
 
 
-def _take(cines: CinePredictions, chosen: BoolArray) -> CinePredictions:
-    return CinePredictions(cines.logits[chosen], cines.labels[chosen], cines.styles[chosen], cines.subjects[chosen])
+def _is_of(cines: CinePredictions, wanted: tuple[str, ...]) -> BoolArray:
+    known = families()
+    return np.isin(cines.styles, [style for family in wanted for style in known[family]])
+
+
+def _if_enough(name: str, cines: CinePredictions) -> Iterator[tuple[str, CinePredictions]]:
+    if len(cines.labels) >= LEAST_CINES:
+        yield name, cines

@@ -9,7 +9,7 @@ import numpy as np
 from services.cine.cine import TimesArray
 from services.cine.views import ANSWERED_VIEWS, TARGET_VIEWS, View
 from training.classifier.config import ClassifierConfig, DataConfig
-from training.classifier.simulation import FAR_KINDS, RANDOM_STYLE, CineOrder, families
+from training.classifier.simulation import FAR_KINDS, CineOrder, families, random_style
 
 BEAT_MS = 900.0
 """Frames of one cine are spread over about this long: one beat at 67 beats a minute."""
@@ -54,11 +54,14 @@ def styles_of(split: Split, config: ClassifierConfig) -> tuple[str, ...]:
 def order_cines(split: Split, config: ClassifierConfig) -> tuple[CineOrder, ...]:
     """List every cine of a split; the same configuration gives the same list."""
     styles, data = styles_of(split, config), config.data
+    mixed = random_style(tuple(family for family in families() if family not in data.train_families))
     orders: list[CineOrder] = []
     for index, subject in enumerate(subjects_of(split, data)):
         rng = np.random.default_rng([subject, 101])
         if split is Split.TRAIN:
-            orders += [_train(subject, view, styles, data, rng) for view in _training_views(data, rng)]
+            for view in _training_views(data, rng):
+                style = mixed if rng.random() < data.random_share else styles[int(rng.integers(len(styles)))]
+                orders.append(_train(subject, view, style, data, rng))
             continue
         for view in ANSWERED_VIEWS:
             orders += [_evaluate(subject, view, style, data, rng) for style in _turn(styles, index, view, data)]
@@ -79,12 +82,8 @@ def _turn(styles: tuple[str, ...], index: int, view: View, data: DataConfig) -> 
     return tuple(styles[order[(index * count + step) % len(styles)]] for step in range(count))
 
 
-def _train(
-    subject: int, view: View, styles: tuple[str, ...], data: DataConfig, rng: np.random.Generator
-) -> CineOrder:
+def _train(subject: int, view: View, style: str, data: DataConfig, rng: np.random.Generator) -> CineOrder:
     size_px = data.train_sizes_px[int(rng.integers(len(data.train_sizes_px)))]
-    is_random = rng.random() < data.random_share
-    style = RANDOM_STYLE if is_random else styles[int(rng.integers(len(styles)))]
     shown, variant, kind = _draw_other(view, data, rng)
     times_ms = _draw_times_ms(data.train_frames, rng)
     is_still = bool(rng.random() < data.still_share)

@@ -17,7 +17,7 @@ from training.classifier.config import AugmentationConfig, ClassifierConfig
 from training.classifier.dataset import FrameSet
 from training.classifier.metrics import balanced_accuracy, log_loss
 from training.classifier.networks import ViewNetwork
-from training.classifier.predictions import CinePredictions, log_probabilities, mean_by_cine
+from training.classifier.predictions import CinePredictions, mean_by_cine
 
 _EVALUATION_BATCH = 256
 
@@ -103,7 +103,7 @@ def predict_cines(network: nn.Module, frames: FrameSet) -> CinePredictions:
     """Answer every cine of a set with raw log-odds."""
     first = np.flatnonzero(np.diff(frames.cines, prepend=-1))
     return CinePredictions(
-        logits=mean_by_cine(log_probabilities(infer(network, frames.frames)), frames.cines),
+        logits=mean_by_cine(infer(network, frames.frames), frames.cines),
         shares=mean_by_cine(frames.shares, frames.cines),
         styles=frames.styles[first],
         planes=frames.planes[first],

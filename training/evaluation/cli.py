@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from training.evaluation import classifier_cli
+
 app = typer.Typer(help="Measure the service on simulated cines whose truth is known.", no_args_is_help=True)
 
 
@@ -149,9 +151,9 @@ def realism(
 
     Simulates cines in the styles of each family of sources, one frame each (a second of clips), crops them as the
     classifier sees them, and prints what they measure beside statistics of public real images, most at percentiles 10,
-    50 and 90, with a mark where the simulated median lies outside the real range: grey levels, texture and spectrum; how
-    fast clips change; anatomy, pose and grey levels by region of research A4C. Writes report.md, realism.json, a line a
-    value to cines.csv, and contact sheets as PNG.
+    50 and 90, with a mark where the simulated median lies outside the real range: grey levels, texture, spectrum; how
+    fast clips change; anatomy, pose and grey levels by region of research A4C. Writes report.md, realism.json, a line
+    a value to cines.csv, and contact sheets as PNG.
 
     Example: echoplane evaluate realism --cines 300 --workers 2
     """
@@ -160,3 +162,7 @@ def realism(
     summary = report.run_report(report.Task(cines, seed, workers, out, sheets))
     if as_json:
         print(json.dumps(summary))
+
+
+for verb in (classifier_cli.families, classifier_cli.ablation, classifier_cli.recalibrate, classifier_cli.outlines):
+    app.command()(verb)

@@ -96,15 +96,14 @@ def set_up_pane(order: Order, box: Box, overlays: frozenset[str] = PANE_OVERLAYS
     width, height = box[2] - box[0], box[3] - box[1]
 
     def fit(drawn: StyleDraw) -> StyleDraw:
-        reach = 2 * np.sin(np.deg2rad(drawn.scanner.opening_deg) / 2)  # width over depth
         return replace(
-            drawn,
+            drawn.without_zoom(),
             width_px=width,
             height_px=height,
             channels=3,
-            sector_height=float(min(drawn.sector_height, 0.95, fill * width / (reach * height))),
+            sector_height=min(drawn.sector_height, 0.95),
+            overflow=fill,
             sector_x=0.5,
-            zoom=1.0,
             overlays=drawn.overlays & overlays | {"depth_ticks"},
         )
 

@@ -1,7 +1,8 @@
 """One seeded description in, one cine and its truth out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -9,8 +10,8 @@ from training.simulator.arrays import BoolArray, ByteArray, Float32Array, TimeAr
 from training.simulator.composites import film_dual, film_split
 from training.simulator.doppler import film_colour
 from training.simulator.foreign import film_foreign
+from training.simulator.heart.heart import Heart
 from training.simulator.m_mode import film_m_mode
-from training.simulator.planes import VIEWS, draw_plane, name_variety
 from training.simulator.screens import film_screen
 from training.simulator.sectors import (
     film_black,
@@ -21,11 +22,13 @@ from training.simulator.sectors import (
     film_still,
     film_tinted,
 )
-from training.simulator.shapes import area_mm2
 from training.simulator.spectral import film_spectral
-from training.simulator.studio import Order, Take
+from training.simulator.studio import PHYSICS, Order, Take
 from training.simulator.text_screens import film_text
-from training.simulator.variants import KINDS, VARIANTS
+from training.simulator.truth.recording import Recording
+from training.simulator.truth.views import frame_shares
+from training.simulator.variants import KINDS, USABLE_VARIANTS, VARIANTS
+from training.simulator.views.names import PLANES, VIEW_CLASSES
 
 FILMS: dict[str, Callable[[Order], Take]] = {
     "b_mode": film_plain,
@@ -48,34 +51,76 @@ FILMS: dict[str, Callable[[Order], Take]] = {
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known of a cine because it was made; lengths in mm, volumes in ml, arrays over the T frames.
+    """What is known of a cine because it was made; what costs something is computed when it is asked for.
 
     Where there are several sectors, what describes a sector and its heart is that of the ordered view's (the first).
-    A cine without a sector has an empty mask and outline, and 0 for what describes a sector.
+    A cine without a sector has an empty mask and outline, and 0 for what describes a sector. Masks, contours,
+    landmarks, motion and volumes: the functions of `training.simulator.truth`, from `recording`.
     """
 
-    view: str
+    view: str  # as ordered, one of `VIEW_CLASSES`
+    plane: str  # one of `PLANES`; as drawn where none was ordered
     style: str
     variant: str
     kind: str  # of the variant, one of `KINDS`
     seed: int
-    variety: str  # kind of cut within the view, such as the short-axis level
-    lvef_fraction: float
     heart_rate_bpm: float
-    lv_ed_volume_ml: float
-    ed_frame: int
-    es_frame: int
-    contraction: Float32Array  # [T], 0 at end-diastole, 1 at end-systole
-    lv_area_mm2: Float32Array  # [T], cavity of the ventricle in the plane, 0 where not cut
-    lv_contour_px: Float32Array  # [T, N, 2], (x, y) of the cavity's outline; N is 0 where not cut
     sector_mask: BoolArray  # [H, W], union of all sectors
     sectors: int  # how many are shown
     colour_fraction: float  # largest share of the sectors that Doppler colours in one frame
     strip_px: tuple[int, int, int, int] | None  # left, top, right, bottom of an M-mode or spectral strip
-    pixel_spacing_mm: float
-    depth_mm: float
-    probe_px: tuple[float, float]  # (x, y) of the beams' common origin
-    is_flipped: bool
+    contraction: Float32Array  # [T], 0 at end-diastole, 1 at end-systole
+    heart: Heart
+    recording: Recording | None  # None where no sector is shown
+
+    @property
+    def ed_frame(self) -> int:
+        """Index of the frame nearest to end-diastole."""
+        return int(self.contraction.argmin())
+
+    @property
+    def es_frame(self) -> int:
+        """Index of the frame nearest to end-systole."""
+        return int(self.contraction.argmax())
+
+    @property
+    def lvef_fraction(self) -> float:
+        """Ejection fraction from the model's volumes, 0-1."""
+        return self.heart.lvef_fraction
+
+    @property
+    def lv_ed_volume_ml(self) -> float:
+        """Volume of the left ventricle's cavity at end-diastole."""
+        return self.heart.lv_volume_ml(0.0)
+
+    @cached_property
+    def shares(self) -> Float32Array:
+        """Share of each of `VIEW_CLASSES` in each frame, by what the plane cuts, [T, 5]; rows sum to 1."""
+        if self.recording is None or self.variant not in USABLE_VARIANTS:
+            shares = np.zeros((len(self.contraction), len(VIEW_CLASSES)), dtype=np.float32)
+            shares[:, VIEW_CLASSES.index("OTHER")] = 1
+            return shares
+        return frame_shares(self.recording)
+
+    @property
+    def pixel_spacing_mm(self) -> tuple[float, float]:
+        """Millimetres a pixel: across and down; 0 without a sector."""
+        return self.recording.screen.pixel_spacing_mm if self.recording else (0.0, 0.0)
+
+    @property
+    def depth_mm(self) -> float:
+        """Depth of the sector."""
+        return self.recording.screen.depth_mm if self.recording else 0.0
+
+    @property
+    def probe_px(self) -> tuple[float, float]:
+        """Where the beams meet, (x, y)."""
+        return (self.recording.screen.probe_x_px, self.recording.screen.probe_y_px) if self.recording else (0.0, 0.0)
+
+    @property
+    def is_flipped(self) -> bool:
+        """Whether left and right are exchanged."""
+        return self.recording.screen.is_flipped if self.recording else False
 
 
 @dataclass(frozen=True)
@@ -92,34 +137,42 @@ def simulate_cine(
     view: str,
     style: str,
     *,
+    plane: str | None = None,
     variant: str = "b_mode",
     kind: str | None = None,
     frame_times_ms: TimeArray | None = None,
     size_px: int | None = None,
+    without: frozenset[str] = frozenset(),
 ) -> SimulatedCine:
     """Simulate one cine; the same arguments give the same bits.
 
     Args:
         seed: the subject; its views show the same heart.
-        view: A2C, A4C, PLAX or PSAX.
-        style: one of `STYLES`.
+        view: A2C, A4C, PLAX, PSAX or OTHER.
+        style: one of `STYLES`, or `random`.
+        plane: one of `PLANES`; None draws one of the view's until what it cuts is that view.
         variant: what the cine is, one of `VARIANTS`; `b_mode` is the plain view.
         kind: which of the variant's `KINDS`; None draws one.
         frame_times_ms: wanted times, shape [T], ms; each frame depends on its own time only. None: 1.2-2 beats at
             the style's frame rate.
         size_px: side of a square picture of the same sector; None keeps the style's own canvas.
+        without: what is left out of the physics, of `PHYSICS`; for ablations.
 
     Raises:
-        ValueError: unknown view, style, variant or kind; the message names the known ones.
+        ValueError: unknown view, plane, style, variant, kind or part of the physics; the message names the known ones.
     """
     _check("variant", variant, VARIANTS)
-    _check("view", view, VIEWS)
+    _check("view", view, VIEW_CLASSES)
+    if plane is not None:
+        _check("plane", plane, PLANES)
+    for part in without:
+        _check("part of the physics", part, PHYSICS)
     kinds = KINDS[variant]
-    order = Order(seed, view, style, variant, kind or "", frame_times_ms, size_px)
+    order = Order(seed, view, style, variant, "", plane, frame_times_ms, size_px, without)
     if kind is None:
         kind = kinds[int(order.rng(97).integers(len(kinds)))]
     _check(f"kind of {variant}", kind, kinds)
-    order = Order(seed, view, style, variant, kind, frame_times_ms, size_px)
+    order = replace(order, kind=kind)
     take = FILMS[variant](order)
     return SimulatedCine(take.frames, take.times_ms, _tell_truth(order, take))
 
@@ -131,35 +184,25 @@ def _check(name: str, given: str, known: tuple[str, ...]) -> None:
 
 def _tell_truth(order: Order, take: Take) -> Truth:
     """Collect what is known of a film."""
-    subject, rhythm, studio = order.subject, order.rhythm, take.studio
-    screen = studio.screen if studio else None
+    studio = take.studio
     held = np.full_like(take.times_ms, take.times_ms[0]) if take.is_held else take.times_ms
-    states = [rhythm.state_at(float(time)) for time in held]
-    cavities = np.zeros((len(held), 0, 2), dtype=np.float32)
+    recording = None
     if studio is not None:
-        cavities = np.stack([studio.scene_at(float(time)).lv_cavity for time in held])
-    contraction = np.array([state.contraction for state in states], dtype=np.float32)
+        poses = tuple(studio.aim.pose_at(float(time)) for time in held)
+        recording = Recording(order.heart, order.rhythm, poses, studio.screen, held)
     return Truth(
         view=order.view,
+        plane=order.aim.plane,
         style=order.style,
         variant=order.variant,
         kind=order.kind,
         seed=order.seed,
-        variety=name_variety(draw_plane(subject, order.view, order.seed)),
-        lvef_fraction=subject.lvef_fraction,
-        heart_rate_bpm=subject.heart_rate_bpm,
-        lv_ed_volume_ml=subject.lv_ed_volume_ml,
-        ed_frame=int(contraction.argmin()),
-        es_frame=int(contraction.argmax()),
-        contraction=contraction,
-        lv_area_mm2=np.array([area_mm2(cavity) for cavity in cavities], dtype=np.float32),
-        lv_contour_px=screen.to_px(cavities) if screen else cavities,
+        heart_rate_bpm=order.subject.heart_rate_bpm,
         sector_mask=take.sector_mask,
         sectors=take.sectors,
         colour_fraction=take.colour_fraction,
         strip_px=take.strip_px,
-        pixel_spacing_mm=1 / screen.px_per_mm if screen else 0.0,
-        depth_mm=screen.depth_mm if screen else 0.0,
-        probe_px=(screen.probe_x_px, screen.probe_y_px) if screen else (0.0, 0.0),
-        is_flipped=screen.is_flipped if screen else False,
+        contraction=np.array([order.rhythm.state_at(float(time)).contraction for time in held], dtype=np.float32),
+        heart=order.heart,
+        recording=recording,
     )

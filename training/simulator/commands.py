@@ -1,25 +1,28 @@
 """Make whole sets of cines on disk: what `echoplane simulate` calls."""
 
-import csv
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from multiprocessing import get_context
+from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
+from services.cine.errors import ConfigError
+from services.cine.views import ANSWERED_VIEWS, TARGET_VIEWS
+from training.progress import show_progress
 from training.simulator.cine import SimulatedCine, simulate_cine
-from training.simulator.planes import VIEWS
+from training.simulator.fingerprint import simulator_fingerprint
+from training.simulator.journal import HALF_DONE, MANIFEST_NAME, Journal, format_row, open_journal
 from training.simulator.styles import STYLES
 from training.simulator.variants import VARIANTS
+from training.simulator.workers import run_in_order, usable_cores, worthwhile
 from training.simulator.writers import write_avi, write_dicom, write_mp4, write_npz
 
 SUFFIXES = {"npz": ".npz", "avi": ".avi", "mp4": ".mp4", "dicom": ".dcm"}
 WRITERS: dict[str, Callable[[SimulatedCine, Path], None]] = {"avi": write_avi, "mp4": write_mp4, "dicom": write_dicom}
+EVERY_TARGET_VIEW = tuple((view.value, 1.0) for view in TARGET_VIEWS)
 MANIFEST_COLUMNS = (
     "path",
     "subject",
@@ -33,6 +36,7 @@ MANIFEST_COLUMNS = (
     "ed_frame",
     "es_frame",
     "frames",
+    "sha256",
 )
 
 
@@ -41,13 +45,16 @@ class SetOrder:
     """A set of cines to make.
 
     Attributes:
-        subjects: how many hearts, each in every view; numbered from `seed`.
+        subjects: how many hearts, numbered from `seed`.
         out: folder, made when missing.
         format: npz, avi, mp4 or dicom.
         size_px: side of square pictures, None for the styles' own canvases.
-        with_truth: store per-frame truth and the sector mask as well (npz only).
+        with_truth: store the truth as well.
         seed: number of the first subject.
         variant: what every cine is, one of `VARIANTS`.
+        shares: (view, share) of the views among the cines, on any scale. A subject is seen at most once in each; the
+            commonest view is made of every subject, the others of as many of them as their shares ask for.
+        styles: to choose from, each as often; all when empty.
     """
 
     subjects: int
@@ -57,6 +64,21 @@ class SetOrder:
     with_truth: bool = False
     seed: int = 0
     variant: str = "b_mode"
+    shares: tuple[tuple[str, float], ...] = EVERY_TARGET_VIEW
+    styles: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Refuse what cannot be made.
+
+        Raises:
+            ConfigError: an unknown name, or shares that name no view.
+        """
+        _check("format", [self.format], tuple(SUFFIXES))
+        _check("variant", [self.variant], VARIANTS)
+        _check("view", [view for view, _ in self.shares], ANSWERED_VIEWS)
+        _check("style", self.styles, STYLES)
+        if not any(share > 0 for _, share in self.shares) or any(share < 0 for _, share in self.shares):
+            raise ConfigError(found="shares of views that give no cine", expected="shares above 0", advice="Correct it.")
 
 
 @dataclass(frozen=True)
@@ -66,84 +88,79 @@ class Job:
     subject: int
     view: str
     style: str
-    out: Path
-    format: str
-    size_px: int | None
-    with_truth: bool
-    variant: str = "b_mode"
+    order: SetOrder
 
     @property
     def path(self) -> Path:
         """The file this job writes."""
-        return self.out / f"{self.subject:06d}_{self.view}{SUFFIXES[self.format]}"
+        return self.order.out / f"{self.subject:06d}_{self.view}{SUFFIXES[self.order.format]}"
 
 
-def simulate_set(order: SetOrder, workers: int) -> list[Path]:
-    """Simulate every view of a number of subjects in `workers` processes and write them with a `manifest.csv`.
+@dataclass(frozen=True)
+class FinishedSet:
+    """A set on disk: its manifest, how many cines it has, and how many of them were there already."""
 
-    Returns:
-        The files, in the order of the manifest.
+    manifest: Path
+    cines: int
+    found: int
+
+
+def simulate_set(order: SetOrder, workers: int | None = None) -> FinishedSet:
+    """Simulate a set and write it with a `manifest.csv`, in `workers` processes (None: one for each core).
+
+    Each file depends on its subject, view and the order alone. It appears whole; a run that was killed goes on when it
+    is given again, and makes again what is not as its manifest says.
 
     Raises:
-        ValueError: unknown format or variant.
+        ConfigError: an unknown name; the folder holds a set of another order or of another simulator.
+        RuntimeError: a worker was killed, or what is made again differs from what was made.
     """
-    if order.format not in SUFFIXES:
-        raise ValueError(f"unknown format {order.format!r}, expected one of {', '.join(SUFFIXES)}")
-    if order.variant not in VARIANTS:
-        raise ValueError(f"unknown variant {order.variant!r}, expected one of {', '.join(VARIANTS)}")
-    jobs = [
-        Job(
-            subject=subject,
-            view=view,
-            style=pick_style(subject, view),
-            out=order.out,
-            format=order.format,
-            size_px=order.size_px,
-            with_truth=order.with_truth,
-            variant=order.variant,
-        )
-        for subject in range(order.seed, order.seed + order.subjects)
-        for view in VIEWS
-    ]
-    return write_set(jobs, order.out, workers)
+    order.check()
+    terms = {**asdict(order), "simulator": simulator_fingerprint()}
+    del terms["out"]
+    total = sum(1 for _ in plan(order))
+    with open_journal(order.out, terms, MANIFEST_COLUMNS) as journal, show_progress("simulating", total) as advance:
+        journal.recall(job.path.name for job in plan(order))
+        found = journal.known
+        wanted = worthwhile(workers or usable_cores(), total - found)
+        for done, _ in enumerate(_make_all(order, journal, wanted), 1):
+            advance(done, "cines")
+        return FinishedSet(journal.finish(), total, found)
 
 
-def write_set(jobs: Sequence[Job], out: Path, workers: int) -> list[Path]:
-    """Make the cines of a list of jobs in `workers` processes and write `manifest.csv` beside them."""
-    out.mkdir(parents=True, exist_ok=True)
-    rows = list(track(_run(jobs, workers), "simulating", total=len(jobs), console=Console(stderr=True)))
-    with (out / "manifest.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, MANIFEST_COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    return [job.path for job in jobs]
+def plan(order: SetOrder) -> Iterator[Job]:
+    """Give the jobs of an order, subject by subject."""
+    styles = order.styles or STYLES
+    given = dict(order.shares)
+    most = max(given.values())
+    chances = [(view.value, given.get(view.value, 0.0) / most) for view in ANSWERED_VIEWS]
+    for subject in range(order.seed, order.seed + order.subjects):
+        draws = np.random.default_rng([subject, 89]).random(len(chances))
+        for (view, chance), draw in zip(chances, draws, strict=True):
+            if draw < chance:
+                yield Job(subject, view, pick_style(subject, view, styles), order)
 
 
-def pick_style(subject: int, view: str) -> str:
+def pick_style(subject: int, view: str, styles: Sequence[str] = STYLES) -> str:
     """Pick the style of one view of one subject, independently of the view."""
-    rng = np.random.default_rng([subject, VIEWS.index(view), 83])
-    return STYLES[int(rng.integers(len(STYLES)))]
+    rng = np.random.default_rng([subject, list(ANSWERED_VIEWS).index(view), 83])
+    return styles[int(rng.integers(len(styles)))]
 
 
-def _run(jobs: Sequence[Job], workers: int) -> Iterator[dict[str, str | int | float]]:
-    """Yield one manifest row a job, in order."""
-    if workers <= 1:
-        yield from map(_simulate_one, jobs)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_simulate_one, jobs, chunksize=4)
-
-
-def _simulate_one(job: Job) -> dict[str, str | int | float]:
-    """Make and write one cine; returns its manifest row."""
+def make(job: Job) -> str:
+    """Make and write one cine; returns its line of the manifest."""
     cv2.setNumThreads(1)
-    cine = simulate_cine(job.subject, job.view, job.style, variant=job.variant, size_px=job.size_px)
-    if job.format == "npz":
-        write_npz(cine, job.path, job.with_truth)
+    order = job.order
+    cine = simulate_cine(job.subject, job.view, job.style, variant=order.variant, size_px=order.size_px)
+    half_done = job.path.with_name(HALF_DONE + job.path.name)
+    if order.format == "npz":
+        write_npz(cine, half_done, order.with_truth)
     else:
-        WRITERS[job.format](cine, job.path)
+        WRITERS[order.format](cine, half_done)
+    digest = _digest(half_done)
+    half_done.replace(job.path)
     truth = cine.truth
-    return {
+    row = {
         "path": job.path.name,
         "subject": job.subject,
         "view": truth.view,
@@ -156,4 +173,37 @@ def _simulate_one(job: Job) -> dict[str, str | int | float]:
         "ed_frame": truth.ed_frame,
         "es_frame": truth.es_frame,
         "frames": len(cine.frames),
+        "sha256": digest,
     }
+    return format_row(row[column] for column in MANIFEST_COLUMNS)
+
+
+def _make_all(order: SetOrder, journal: Journal, workers: int) -> Iterator[str]:
+    """See to every cine of a set, first what an earlier run has noted; yields their lines."""
+    known = zip(islice(plan(order), journal.known), journal.lines(), strict=True)
+    yield from run_in_order(_see_to, known, workers)
+    rest = islice(plan(order), journal.known, None)
+    yield from journal.note(run_in_order(make, rest, workers))
+
+
+def _see_to(noted: tuple[Job, str]) -> str:
+    """Make a cine again that is not on disk as its line says."""
+    job, line = noted
+    if job.path.exists() and line.endswith(_digest(job.path)):
+        return line
+    if make(job) != line:
+        raise RuntimeError(
+            f"Found {job.path.name} made again to differ from {MANIFEST_NAME}; expected the same bytes. Other processors"
+            " and libraries may round otherwise: write to a new --out folder."
+        )
+    return line
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check(name: str, given: Sequence[str], known: Sequence[str]) -> None:
+    if any(one not in known for one in given):
+        raise ConfigError(found=f"an unknown {name}", expected=f"one of {', '.join(known)}", advice="Correct the name.")

@@ -8,7 +8,7 @@ import numpy as np
 
 from training.simulator.arrays import ByteArray, TimeArray
 from training.simulator.cine import simulate_cine
-from training.simulator.planes import VIEWS
+from training.simulator.views.names import VIEWS
 from training.simulator.styles import STYLES
 from training.simulator.variants import KINDS, VARIANTS
 

@@ -9,7 +9,7 @@ import numpy as np
 from training.simulator.arrays import BoolArray, ByteArray, Float32Array, as_bytes, as_float32
 from training.simulator.flow import ColourBox, Flow, blood_flow, draw_colour_box, jet_share, muscle_motion
 from training.simulator.sectors import tint_table
-from training.simulator.studio import END_DIASTOLE, Order, Studio, Take, film, in_colour, set_up
+from training.simulator.studio import Order, Studio, Take, film, in_colour, set_up
 
 ColourMap = Callable[[Float32Array, Float32Array], Float32Array]  # speed and disturbance to BGR, [rows, beams, 3]
 OUTLINE_INK = (230, 230, 230)
@@ -86,7 +86,7 @@ class ColourDoppler:
     def __init__(self, studio: Studio, recipe: ColourRecipe, rng: np.random.Generator) -> None:
         self.studio, self.recipe = studio, recipe
         grid, screen = studio.scanner.grid, studio.screen
-        blood = studio.scanner.blood(studio.plane.scene(END_DIASTOLE))
+        blood = studio.scanner.blood(studio.reference)
         self.box: ColourBox = draw_colour_box(grid, blood, rng, recipe.height, recipe.width)
         outline = screen.to_px(self.box.outline_mm(grid))
         low = np.clip(np.floor(outline.min(axis=0)).astype(int) - 1, 0, None)

@@ -8,7 +8,7 @@ import numpy as np
 from training.simulator.arrays import ByteArray, Float32Array, as_bytes, as_float32
 from training.simulator.canvas import Canvas, open_canvas
 from training.simulator.other_ultrasound import scan_convex, scan_linear
-from training.simulator.speckle import CLOUD_PX, cloud
+from training.simulator.scanner.speckle import CLOUD_PX, cloud
 from training.simulator.studio import Order, Take
 
 Draw = Callable[[float], ByteArray]  # time in ms to a screen [H, W, 3] BGR

@@ -7,7 +7,7 @@ import numpy as np
 
 from training.simulator.arrays import ByteArray, TimeArray, as_bytes
 from training.simulator.canvas import open_canvas, set_up_pane
-from training.simulator.polar import PolarGrid
+from training.simulator.scanner.grid import PolarGrid
 from training.simulator.sectors import tint_table
 from training.simulator.strips import (
     SPANS_MS,
@@ -21,8 +21,8 @@ from training.simulator.strips import (
     film_strip,
     strip_pane,
 )
-from training.simulator.studio import COARSE_GRID, END_DIASTOLE, FINE_GRID, SMALL_PICTURE_PX, Order, Studio, Take
-from training.simulator.ultrasound import Scanner
+from training.simulator.studio import COARSE_GRID, FINE_GRID, SMALL_PICTURE_PX, Order, Studio, Take
+from training.simulator.scanner.scanner import Scanner
 
 LINE_MS = 16.0  # time between two lines; what lies between is interpolated
 BEAMS = 12  # of the narrow fan round the line, enough for the point spread
@@ -50,7 +50,7 @@ def film_m_mode(order: Order) -> Take:
 def _draw_angle_deg(studio: Studio, rng: np.random.Generator) -> float:
     """Draw a beam through blood, as one lays it through a ventricle or a root."""
     grid = studio.scanner.grid
-    crossed = studio.scanner.blood(studio.plane.scene(END_DIASTOLE)).sum(axis=0).astype(np.float64)  # [beams]
+    crossed = studio.scanner.blood(studio.reference).sum(axis=0).astype(np.float64)  # [beams]
     crossed *= np.abs(grid.angles_rad) < np.deg2rad(25)
     beam = int(rng.choice(grid.beams, p=crossed**2 / (crossed**2).sum()))
     return float(np.rad2deg(grid.angles_rad[beam]))
@@ -63,7 +63,7 @@ def _lines(studio: Studio, angle_deg: float, times_ms: TimeArray, height: int) -
     rows = (COARSE_GRID if height <= SMALL_PICTURE_PX else FINE_GRID)[0]
     narrow = PolarGrid(rows, BEAMS, grid.start_mm, grid.depth_mm, BEAMS * beam_deg, angle_deg)
     plain = replace(settings, edge_loss_db=(0.0, 0.0), shadows=())
-    scanner = Scanner(plain, studio.plane.scene(END_DIASTOLE), studio.seed, narrow)
+    scanner = Scanner(plain, studio.reference, studio.seed, narrow)
     place = times_ms / LINE_MS
     wanted = np.unique(np.concatenate([np.floor(place), np.floor(place) + 1]).astype(np.int64))
     lines = np.empty((narrow.rows, len(wanted)), dtype=np.float32)

@@ -8,18 +8,19 @@ import numpy as np
 
 from training.simulator.arrays import ByteArray, as_bytes
 from training.simulator.canvas import Canvas
-from training.simulator.polar import PolarGrid
-from training.simulator.scene import Echo, Line, Region, Scene
+from training.simulator.heart.tissues import Tissue
+from training.simulator.scanner.grid import PolarGrid
+from training.simulator.scanner.scanner import Scanner
 from training.simulator.screen import Screen
 from training.simulator.shapes import closed_curve, ellipse, open_curve, points
 from training.simulator.studio import FINE_GRID, Order
 from training.simulator.styles import draw_style
-from training.simulator.ultrasound import Scanner
+from training.simulator.views.drawn import Drawing, drawn_scene
+from training.simulator.views.scene import Scene
 
 PULSE_MS, BREATH_MS = 830.0, 3900.0
 FLAT_START_MM, FLAT_DEPTH_MM, FLAT_DEG = 900.0, 1020.0, 9.0  # a narrow, far fan is a linear probe's box
 CURVED_START_MM, CURVED_DEPTH_MM, CURVED_DEG = 60.0, 230.0, 66.0
-NO_CAVITY = np.zeros((0, 2), dtype=np.float32)
 DOWN = points((0, 1))[0]
 
 
@@ -37,10 +38,10 @@ def scan_linear(canvas: Canvas, order: Order) -> Callable[[float], ByteArray]:
             )
             for side in (-1, 1)
         ]
-        vessel = Region("vessel", np.concatenate([walls[0], walls[1][::-1]]), Echo.BLOOD, is_handle=True)
+        vessel = Drawing("vessel", np.concatenate([walls[0], walls[1][::-1]]), Tissue.BLOOD, is_material=True)
         layer = open_curve(points((-85, FLAT_START_MM + 22), (0, FLAT_START_MM + 26), (85, FLAT_START_MM + 20)))
-        lines = [Line(f"wall {side}", wall, 3.0, Echo.PERICARDIUM, 4.0) for side, wall in enumerate(walls)]
-        return Scene([vessel], [*lines, Line("fascia", layer, 2.0, Echo.PERICARDIUM, 3.0)], NO_CAVITY, DOWN)
+        lines = [Drawing(f"wall {side}", wall, Tissue.PERICARDIUM, 3.0, 4.0) for side, wall in enumerate(walls)]
+        return drawn_scene([vessel, *lines, Drawing("fascia", layer, Tissue.PERICARDIUM, 2.0, 3.0)])
 
     scanner = _scanner(order, scene(0.0), grid)
     side = float(rng.uniform(0.5, 0.7))
@@ -79,12 +80,12 @@ def scan_convex(canvas: Canvas, order: Order) -> Callable[[float], ByteArray]:
     def scene(time_ms: float) -> Scene:
         shift = np.float32(7 * np.sin(2 * np.pi * time_ms / BREATH_MS)) * DOWN
         liver = closed_curve(points((-95, 82), (0, 70), (90, 90), (85, 170), (20, 200), (-80, 180))) + shift
-        regions = [Region("liver", liver, Echo.MUSCLE, is_handle=True)]
+        parts = [Drawing("liver", liver, Tissue.LIVER, is_material=True)]
         for number, (x, y, wide, high, turn) in enumerate(vessels):
             outline = ellipse(points((x, y))[0] + shift, (2 * wide, high), turn)
-            regions.append(Region(f"vessel {number}", outline, Echo.BLOOD))
+            parts.append(Drawing(f"vessel {number}", outline, Tissue.BLOOD))
         diaphragm = open_curve(points((-100, 178), (-40, 205), (30, 206), (100, 165))) + shift
-        return Scene(regions, [Line("diaphragm", diaphragm, 3.0, Echo.PERICARDIUM, 5.0)], NO_CAVITY, DOWN)
+        return drawn_scene([*parts, Drawing("diaphragm", diaphragm, Tissue.PERICARDIUM, 3.0, 5.0)])
 
     scanner, maps = _scanner(order, scene(0.0), grid), screen.maps(grid)
 
@@ -98,7 +99,5 @@ def scan_convex(canvas: Canvas, order: Order) -> Callable[[float], ByteArray]:
 def _scanner(order: Order, reference: Scene, grid: PolarGrid) -> Scanner:
     """The style's own machine with another probe."""
     settings = draw_style(order.style, order.recording).scanner
-    probe = replace(
-        settings, depth_mm=grid.depth_mm, opening_deg=grid.opening_deg, lateral_sigma_deg=0.012 * grid.opening_deg
-    )
+    probe = replace(settings, depth_mm=grid.depth_mm, opening_deg=grid.opening_deg)
     return Scanner(probe, reference, order.recording, grid)

@@ -9,7 +9,7 @@ from training.simulator.arrays import ByteArray, Float32Array, TimeArray, as_byt
 from training.simulator.canvas import Box, Pane, open_canvas, set_up_pane
 from training.simulator.motion import Rhythm
 from training.simulator.sectors import tint_table
-from training.simulator.speckle import BANK_PX, scatterer_bank
+from training.simulator.scanner.speckle import BANK_PX, scatterer_bank
 from training.simulator.strips import (
     SPANS_MS,
     Strip,

@@ -9,20 +9,26 @@ import numpy as np
 
 from training.simulator.anatomy import Subject, draw_subject
 from training.simulator.arrays import BoolArray, ByteArray, TimeArray, as_bytes
+from training.simulator.export_dressing import dress, tint
+from training.simulator.heart.heart import Heart, build_heart
 from training.simulator.motion import HeartState, Rhythm, draw_rhythm
 from training.simulator.overlays import draw_static, draw_sweep
-from training.simulator.planes import VIEWS, Plane, draw_plane
-from training.simulator.polar import PolarGrid
-from training.simulator.scene import Scene
+from training.simulator.scanner.grid import PolarGrid
+from training.simulator.scanner.scanner import Scanner
 from training.simulator.screen import Screen, lay_out
 from training.simulator.styles import STYLES, StyleDraw, draw_style
-from training.simulator.ultrasound import Scanner
+from training.simulator.views.aim import Aim, draw_aim, draw_view
+from training.simulator.views.cutting import CutHeart
+from training.simulator.views.names import VIEW_CLASSES
+from training.simulator.views.scene import Scene
 
 SMALL_PICTURE_PX = 260  # up to this height the coarse scan-line grid resolves all that is shown
-COARSE_GRID, FINE_GRID = (176, 112), (320, 192)
-PROBE_START_MM = (3.0, 8.0)
+COARSE_GRID, FINE_GRID = (160, 96), (320, 192)
 DURATION_BEATS = (1.2, 2.0)
 FRAMES_LIMIT = 110
+PHYSICS = ("moving_speckle", "specular_angle", "dropout", "haze", "far_gain", "plane_jitter")
+"""What an ablation may leave out."""
+
 END_DIASTOLE = HeartState(0.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 800.0)
 
 
@@ -30,31 +36,48 @@ END_DIASTOLE = HeartState(0.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 800.0)
 class Order:
     """What is asked for: one view of one subject in one style, as one kind of a variant.
 
-    `times_ms` [T] of the frames, ms, and `size_px`, the side of a square picture, may be left to the style (None).
+    `plane` may be left to the view (None), `times_ms` [T] of the frames, ms, and `size_px`, the side of a square
+    picture, to the style (None). `without` names what is left out of the physics, for ablations.
     """
 
     seed: int
     view: str
     style: str
-    variant: str
-    kind: str
-    times_ms: TimeArray | None
-    size_px: int | None
+    variant: str = "b_mode"
+    kind: str = "plain"
+    plane: str | None = None
+    times_ms: TimeArray | None = None
+    size_px: int | None = None
+    without: frozenset[str] = frozenset()
 
     @property
     def recording(self) -> tuple[int, ...]:
         """Seed of everything that belongs to this recording and not to the subject."""
-        return (self.seed, VIEWS.index(self.view), STYLES.index(self.style) if self.style in STYLES else 99)
+        return (self.seed, VIEW_CLASSES.index(self.view), STYLES.index(self.style) if self.style in STYLES else 99)
 
-    @property
+    @cached_property
     def subject(self) -> Subject:
-        """The heart."""
+        """Sizes and rhythm of the heart."""
         return draw_subject(self.seed)
+
+    @cached_property
+    def heart(self) -> Heart:
+        """The heart."""
+        return build_heart(self.subject)
 
     @property
     def rhythm(self) -> Rhythm:
         """Its beats in this recording."""
-        return draw_rhythm(self.subject, self.seed + 7919 * (1 + VIEWS.index(self.view)))
+        return draw_rhythm(self.subject, self.seed + 7919 * (1 + VIEW_CLASSES.index(self.view)))
+
+    @cached_property
+    def aim(self) -> Aim:
+        """Where the probe is held."""
+        rng = np.random.default_rng([self.seed, VIEW_CLASSES.index(self.view), 31])
+        scale = 0.0 if "plane_jitter" in self.without else 1.0
+        if self.plane is None:
+            return draw_view(self.heart, self.view, rng, scale)
+        return draw_aim(self.heart, self.plane, rng, scale)
 
     @cached_property
     def frame_times_ms(self) -> TimeArray:
@@ -75,7 +98,8 @@ class Order:
 class Studio:
     """All that stays the same over a cine."""
 
-    plane: Plane
+    cut: CutHeart
+    aim: Aim
     rhythm: Rhythm
     style: StyleDraw
     scanner: Scanner
@@ -93,21 +117,26 @@ class Studio:
         """What stands still round the sector, [H, W, C] BGR."""
         return draw_static(self.screen, self.style, self.rhythm, self.seed)
 
+    @cached_property
+    def reference(self) -> Scene:
+        """What the plane cuts at end-diastole, as the cine begins."""
+        return self.cut.scene(END_DIASTOLE, self.aim.pose_at(0.0))
+
     def scene_at(self, time_ms: float) -> Scene:
         """What the plane cuts at a time in ms."""
         if time_ms not in self._scenes:
-            self._scenes[time_ms] = self.plane.scene(self.rhythm.state_at(time_ms))
+            self._scenes[time_ms] = self.cut.scene(self.rhythm.state_at(time_ms), self.aim.pose_at(time_ms))
         return self._scenes[time_ms]
 
     def grey(self, time_ms: float) -> ByteArray:
         """The sector alone [H, W] at a time in ms, black round it."""
         lines = self.scanner.scan(self.scene_at(time_ms), time_ms)
         grey = cv2.remap(lines, *self.maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return _dress(as_bytes(grey), self.screen.sector_mask, self.style)
+        return dress(as_bytes(grey), self.screen, self.style, self.seed, time_ms)
 
     def picture(self, time_ms: float) -> ByteArray:
         """The sector with what stands still round it, [H, W, C] BGR; the ECG cursor is still to be drawn."""
-        return as_bytes(self.grey(time_ms)[..., None] | self.overlay)
+        return as_bytes(tint(self.grey(time_ms), self.style) | self.overlay)
 
     def draw_cursor(self, picture: ByteArray, time_ms: float) -> None:
         """Draw the ECG cursor on a picture [H, W, C], in place."""
@@ -141,18 +170,18 @@ def set_up(order: Order, adjust: Adjust | None = None) -> Studio:
     drawn = draw_style(order.style, order.recording)
     if adjust is not None:
         drawn = adjust(drawn)
-    plane = draw_plane(order.subject, order.view, order.seed)
-    start_mm = float(order.rng(73).uniform(*PROBE_START_MM))
-    screen = lay_out(drawn, start_mm, order.size_px)
+    cut = CutHeart(order.heart, order.aim.pose_at(0.0))
+    screen = lay_out(drawn, order.size_px)
     rows, beams = COARSE_GRID if screen.height_px <= SMALL_PICTURE_PX else FINE_GRID
-    grid = PolarGrid(rows, beams, start_mm, drawn.scanner.depth_mm, drawn.scanner.opening_deg)
-    scanner = Scanner(drawn.scanner, plane.scene(END_DIASTOLE), order.recording, grid)
-    return Studio(plane, order.rhythm, drawn, scanner, screen, order.recording)
+    settings = drawn.scanner
+    grid = PolarGrid(rows, beams, screen.start_mm, settings.depth_mm, settings.opening_deg, screen.steer_deg)
+    scanner = Scanner(settings, cut.scene(END_DIASTOLE, order.aim.pose_at(0.0)), order.recording, grid)
+    return Studio(cut, order.aim, order.rhythm, drawn, scanner, screen, order.recording)
 
 
 def in_colour(drawn: StyleDraw) -> StyleDraw:
-    """The same style on a colour screen."""
-    return replace(drawn, channels=3)
+    """The same style on a colour screen, with the whole sector in sight."""
+    return replace(drawn.without_zoom(), channels=3)
 
 
 def film(studio: Studio, times_ms: TimeArray, draw: Callable[[float], ByteArray]) -> ByteArray:
@@ -162,16 +191,3 @@ def film(studio: Studio, times_ms: TimeArray, draw: Callable[[float], ByteArray]
     for frame, time_ms in zip(frames, times_ms, strict=True):
         frame[:] = draw(float(time_ms))[..., ::-1]
     return frames
-
-
-def _dress(grey: ByteArray, mask: BoolArray, style: StyleDraw) -> ByteArray:
-    """What export does to a picture [H, W] of a sector: fewer pixels and back, JPEG."""
-    height, width = grey.shape
-    picture: cv2.typing.MatLike = grey * mask
-    if style.resample < 0.95:
-        small = cv2.resize(picture, None, fx=style.resample, fy=style.resample, interpolation=cv2.INTER_AREA)
-        picture = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-    if style.jpeg_quality is not None and height <= SMALL_PICTURE_PX:
-        coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, style.jpeg_quality])[1]
-        picture = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE))
-    return as_bytes(picture * mask)

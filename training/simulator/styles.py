@@ -162,18 +162,20 @@ def draw_style(style: str, seed: Sequence[int]) -> StyleDraw:
     """Draw the settings of one cine.
 
     Args:
-        style: one of `STYLES`, or "random": each setting from a source of its own, some from wider ranges.
+        style: one of `STYLES`; or "random": each setting from a source of its own, some from wider ranges; or
+            "random-portable-legacy": the same without the sources of these families.
         seed: of the recording.
 
     Raises:
-        ValueError: the style is neither.
+        ValueError: the style is none of these.
     """
     rng = np.random.default_rng([*seed, 61])
-    source = mix(tuple(catalogue().values()), rng) if style == RANDOM_STYLE else _source(style)
+    random, *left_out = style.split("-")
+    source = mix(_all_but(left_out), rng) if random == RANDOM_STYLE else _source(style)
     sector = source.sector
     width, height = _one_of(rng, sector.canvases)
-    is_narrow = rng.random() < sector.narrow_chance
     box, piece = _draw_zoom(sector, rng)
+    is_narrow = rng.random() < sector.narrow_chance or piece is not None
     return StyleDraw(
         width_px=width,
         height_px=height,
@@ -197,6 +199,14 @@ def draw_style(style: str, seed: Sequence[int]) -> StyleDraw:
         marks=_draw_marks(source.overlays, rng),
         export=_draw_export(source.export, rng),
     )
+
+
+def _all_but(families: list[str]) -> tuple[Source, ...]:
+    """Give the sources of all families but some."""
+    unknown = sorted(set(families) - set(FAMILIES))
+    if unknown:
+        raise ValueError(f"unknown family {', '.join(unknown)}, expected one of {', '.join(FAMILIES)}")
+    return tuple(source for source in catalogue().values() if source.family not in families)
 
 
 def _source(style: str) -> Source:

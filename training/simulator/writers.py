@@ -14,7 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit, generate_uid
 
 from training.simulator.arrays import BoolArray, ByteArray
 from training.simulator.cine import SimulatedCine
-from training.simulator.planes import VIEWS
+from training.simulator.views.names import VIEWS
 
 US_MULTI_FRAME = "1.2.840.10008.5.1.4.1.1.3.1"
 UID_ROOT = "1.2.826.0.1.3680043.8.498."  # pydicom's own root

@@ -38,7 +38,7 @@ def test_many_files_are_counted_by_view_and_by_finding_with_an_example_each() ->
     text = shown(summary_of(both, rejected("still.dcm"), failed(), failed("x.txt", "FORMAT_UNKNOWN"), *many))
     cells = [[cell.strip() for cell in row.split("│")[1:-1]] for row in text.splitlines() if row.startswith("│")]
     rows = {first: others for first, *others in cells}
-    assert rows["ACCEPTED"] == ["", str(SHOWN_SINGLY), "", "", "", "", str(SHOWN_SINGLY)]
+    assert rows["ACCEPTED"] == ["", str(SHOWN_SINGLY), "", "", "", "", "", str(SHOWN_SINGLY)]
     assert rows["STILL"] == ["REJECTED", "2", "still.dcm"]
     assert rows["DARK"] == ["REJECTED", "1", "both.dcm"]
     assert rows["HEADER_DAMAGED"][0] == "ERROR"

@@ -26,7 +26,7 @@ from services.cine.errors import (
 from services.cine.intake import DEFAULT_MAX_FRAMES, IntakeOptions, take_in
 from services.cine.selection import Selection
 from services.cine.validation.findings import FindingCode, Severity
-from services.cine.views import TARGET_VIEWS, View
+from services.cine.views import ANSWERED_VIEWS, View
 from services.gateway.assess import Assessment
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.view_service import MAX_CHUNK_BYTES, METHOD, ViewService, to_response
@@ -43,7 +43,7 @@ TIMINGS_MS = {"read": 1.0, "validate": 2.0, "select": 3.0, "preprocess": 4.0, "i
 class Assessor:
     """Takes the cine in right here and answers with fixed log-odds; keeps what it was asked."""
 
-    def __init__(self, logits: tuple[float, ...] = (0.0, 3.0, 0.0, 0.0), error: BaseException | None = None) -> None:
+    def __init__(self, logits: tuple[float, ...] = (0, 3, 0, 0, 0), error: BaseException | None = None) -> None:
         self.logits, self.error = logits, error
         self.asked: list[tuple[bytes, IntakeOptions]] = []
 
@@ -228,10 +228,10 @@ async def test_a_rejected_cine_is_counted_by_its_first_finding() -> None:
 
 
 async def test_an_abstention_is_counted_as_none() -> None:
-    desk = Desk(Assessor(logits=(0, 0, 0, 0)))
+    desk = Desk(Assessor(logits=(0, 0, 0, 0, 0)))
     response = await desk.ask([header(), *chunks(GOOD)])
     assert response.view == view_pb2.VIEW_UNSPECIFIED
-    assert len(response.probabilities) == 4
+    assert len(response.probabilities) == 5
     assert desk.counted("predictions_total", view="NONE", verdict="ACCEPTED") == 1
 
 
@@ -273,11 +273,20 @@ async def test_the_response_says_what_the_assessment_says() -> None:
     assert [p.probability for p in response.probabilities] == pytest.approx(
         assessment.prediction.probabilities.tolist()
     )
-    assert [view_pb2.View.Name(p.view) for p in response.probabilities] == [f"VIEW_{view}" for view in TARGET_VIEWS]
+    assert [view_pb2.View.Name(p.view) for p in response.probabilities] == [f"VIEW_{view}" for view in ANSWERED_VIEWS]
     assert [frame.index for frame in response.frames] == assessment.intake.frame_indices.tolist()
     assert [frame.time_ms for frame in response.frames] == assessment.intake.frame_times_ms.tolist()
     assert {stage: getattr(response.timings_ms, stage) for stage in TIMINGS_MS} == TIMINGS_MS
     assert (response.model.sha256, response.model.trained_on) == (IDENTITY.sha256, IDENTITY.trained_on)
+
+
+async def test_a_plane_that_is_none_of_the_four_is_an_accepted_answer() -> None:
+    desk = Desk(Assessor(logits=(0, 0, 0, 0, 4)))
+    response = await desk.ask([header(), *chunks(GOOD)])
+    assert response.verdict == view_pb2.VERDICT_ACCEPTED
+    assert response.view == view_pb2.VIEW_OTHER
+    assert response.confidence == pytest.approx(response.probabilities[-1].probability)
+    assert desk.counted("predictions_total", view="OTHER", verdict="ACCEPTED") == 1
 
 
 async def test_findings_and_a_view_stand_side_by_side() -> None:

@@ -27,7 +27,7 @@ async def test_answer_is_what_the_graph_says(tmp_path: Path) -> None:
     outputs = await backend.infer({"frames": frames()}, timeout_s=5)
     pooled = frames().reshape(3, 16, 7, 8, 14).mean(axis=(2, 4))  # [B, 112, 112] -> [B, 16, 8]
     np.testing.assert_allclose(outputs["embedding"], pooled.reshape(3, 128), atol=1e-6)
-    assert outputs["logits"].shape == (3, 4)
+    assert outputs["logits"].shape == (3, 5)
     assert await backend.is_ready()
     await backend.close()
 
@@ -37,7 +37,7 @@ async def test_frames_of_one_cine_are_combined_into_probabilities(tmp_path: Path
     backend = OnnxBackend(tmp_path, VIEW_CLASSIFIER)
     answer = await predict_view(backend, frames(), timeout_s=5)
     assert answer.probabilities.sum() == pytest.approx(1, abs=1e-6)
-    assert answer.frame_probabilities.shape == (3, 4)
+    assert answer.frame_probabilities.shape == (3, 5)
     await backend.close()
 
 
@@ -132,8 +132,8 @@ async def test_input_of_another_shape_is_a_broken_contract(tmp_path: Path) -> No
 
 
 def test_labels_in_another_order_are_refused(tmp_path: Path) -> None:
-    write_model(tmp_path, make_graph(), labels="PSAX,PLAX,A4C,A2C")
-    with pytest.raises(ModelContractError, match="PSAX,PLAX,A4C,A2C"):
+    write_model(tmp_path, make_graph(), labels="OTHER,PSAX,PLAX,A4C,A2C")
+    with pytest.raises(ModelContractError, match="OTHER,PSAX,PLAX,A4C,A2C"):
         OnnxBackend(tmp_path, VIEW_CLASSIFIER)
 
 
@@ -145,7 +145,7 @@ def test_another_batch_size_or_number_format_is_refused(tmp_path: Path, found: s
         OnnxBackend(tmp_path, VIEW_CLASSIFIER)
 
 
-@pytest.mark.parametrize("logits", [np.full((3, 4), np.nan), np.zeros((3, 5)), np.zeros((2, 4))])
+@pytest.mark.parametrize("logits", [np.full((3, 5), np.nan), np.zeros((3, 4)), np.zeros((2, 5))])
 async def test_an_answer_that_is_no_number_or_of_another_shape_is_a_broken_contract(
     tmp_path: Path, logits: FloatArray
 ) -> None:

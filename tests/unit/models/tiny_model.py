@@ -15,7 +15,7 @@ from training.export.triton_config import write_config
 
 
 def make_graph(input_name: str = "frames") -> bytes:
-    """Build the graph: frames [B, 1, 112, 112] -> pooled [B, 1, 16, 8] -> embedding [B, 128] -> logits [B, 4]."""
+    """Build the graph: frames [B, 1, 112, 112] -> pooled [B, 1, 16, 8] -> embedding [B, 128] -> logits [B, 5]."""
     features, views = VIEW_CLASSIFIER.outputs[1].shape[0], VIEW_CLASSIFIER.outputs[0].shape[0]
     weights = np.random.default_rng(7).normal(size=(features, views)).astype(np.float32)
     nodes = [

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from services.cine.errors import ConfigError
-from training.classifier.config import Balance, ClassifierConfig, load_preset, preset_names
+from training.classifier.config import ClassifierConfig, load_preset, preset_names
 from training.configuration import build_config, load_config, to_plain
+from training.loop import Device
 
 
 def plain_smoke() -> dict[str, Any]:
@@ -19,7 +20,7 @@ def plain_smoke() -> dict[str, Any]:
 
 
 def test_every_preset_reads_and_survives_a_round_trip(tmp_path: Path) -> None:
-    assert preset_names() == ("cpu", "gpu", "smoke")
+    assert preset_names() == ("cpu", "gpu", "small", "smoke")
     for name in preset_names():
         config = load_preset(name)
         assert config.recipe == name
@@ -37,8 +38,8 @@ def test_unknown_key_is_refused_by_its_place() -> None:
 
 def test_missing_key_is_refused_by_its_place() -> None:
     values = plain_smoke()
-    del values["data"]["balance"]
-    with pytest.raises(ConfigError, match=r"missing key data\.balance"):
+    del values["data"]["other_share"]
+    with pytest.raises(ConfigError, match=r"missing key data\.other_share"):
         build_config(values, ClassifierConfig)
 
 
@@ -48,7 +49,7 @@ def test_missing_key_is_refused_by_its_place() -> None:
         ("loop", "steps", "many"),
         ("loop", "steps", True),
         ("loop", "device", "tpu"),
-        ("data", "balance", "equal"),
+        ("network", "is_gated", 1),
         ("augmentation", "scale", [0.5]),
         ("network", "channels", 32),
     ],
@@ -71,12 +72,12 @@ def test_whole_number_stands_for_a_real_one_and_null_for_none() -> None:
 
 def test_words_become_members_of_their_closed_set() -> None:
     smoke = load_preset("smoke")
-    natural = replace(smoke, data=replace(smoke.data, balance=Balance.NATURAL))
-    assert build_config(to_plain(natural), ClassifierConfig).data.balance is Balance.NATURAL
+    on_gpu = replace(smoke, loop=replace(smoke.loop, device=Device.CUDA))
+    assert build_config(to_plain(on_gpu), ClassifierConfig).loop.device is Device.CUDA
 
 
 def test_unknown_preset_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="cpu, gpu, smoke"):
+    with pytest.raises(ConfigError, match="cpu, gpu, small, smoke"):
         load_preset("huge")
 
 

@@ -17,17 +17,11 @@ from training.evaluation.workers import run
 from training.progress import show_progress
 from training.simulator.cine import SimulatedCine, simulate_cine
 from training.simulator.planes import VIEWS
+from training.simulator.styles import FAMILIES
 from training.simulator.writers import to_grey
 
-FAMILIES: dict[str, tuple[str, ...]] = {
-    "research": ("camus",),
-    "full_screen": ("lvh", "unity"),
-    "clip_112": ("dynamic", "tmed"),
-}
-"""Styles by the kind of real images that they stand for."""
-
 FAMILY_VIEWS: dict[str, tuple[str, ...]] = {"research": ("A4C",), "full_screen": VIEWS, "clip_112": ("A4C",)}
-"""Views that the reference of each family shows."""
+"""Families of styles of which real images were measured, and the views that those show."""
 
 ANATOMY_FAMILY = "research"
 """Its reference has contours and grey levels by region too."""
@@ -61,7 +55,7 @@ class Order:
 def plan(cines: int, seed: int) -> list[Order]:
     """Order cines over the families in turn, within each over its styles and views; subjects start at `seed`."""
     orders = []
-    names = tuple(FAMILIES)
+    names = tuple(FAMILY_VIEWS)
     for index in range(cines):
         turn, place = divmod(index, len(names))
         family = names[place]

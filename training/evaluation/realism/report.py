@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from training.evaluation.realism.comparison import Row, cells, compare, groups, outside
+from training.evaluation.realism.comparison import Mark, Row, cells, compare, groups, outside
 from training.evaluation.realism.pictures import Found, Order, measure_all, plan
 from training.evaluation.realism.reference import load_reference
 from training.evaluation.realism.sheets import write_sheets
@@ -43,22 +43,33 @@ class Task:
 
 
 def run_report(task: Task) -> dict[str, Any]:
-    """Measure, print the tables on stderr, write `report.md`, `realism.json`, `cines.csv` and sheets; give the summary."""
+    """Measure, print the tables on stderr, write report, values and sheets into the folder; give the summary."""
     orders = plan(task.cines, task.seed)
     found = measure_all(orders, task.workers)
     rows = compare(found, load_reference())
-    summary = summarise(rows, task.cines, task.seed)
+    by_style = compare_styles(orders, found)
+    summary = summarise(rows, by_style, task)
     task.out.mkdir(parents=True, exist_ok=True)
     write_cines(orders, found, task.out / "cines.csv")
     (task.out / "realism.json").write_text(json.dumps(summary, indent=1) + "\n")
-    print_tables(rows)
+    print_tables(rows, by_style)
     sheets = write_sheets(task.out, task.seed) if task.with_sheets else []
-    (task.out / "report.md").write_text(write_markdown(rows, task.cines, task.seed, sheets))
+    (task.out / "report.md").write_text(write_markdown(rows, by_style, task, sheets))
     return summary
 
 
-def print_tables(rows: Sequence[Row]) -> None:
-    """Print a table a group on stderr."""
+def compare_styles(orders: Sequence[Order], found: Sequence[Found]) -> dict[str, list[Row]]:
+    """Hold each style alone against the reference of its family: which source a mark comes from."""
+    compared = {}
+    for style in dict.fromkeys(order.style for order in orders):
+        mine = [one for order, one in zip(orders, found, strict=True) if order.style == style]
+        family = next(order.family for order in orders if order.style == style)
+        compared[style] = compare(mine, [one for one in load_reference() if one.group == family])
+    return compared
+
+
+def print_tables(rows: Sequence[Row], by_style: dict[str, list[Row]]) -> None:
+    """Print a table a group, and one of the styles by themselves, on stderr."""
     console = Console(stderr=True)
     for group in groups(rows):
         table = Table("statistic", "simulated", "real", "outside", title=TITLES[group], title_justify="left")
@@ -66,38 +77,58 @@ def print_tables(rows: Sequence[Row]) -> None:
             if row.reference.group == group:
                 table.add_row(*cells(row))
         console.print(table)
+    table = Table("style", "family", "cines", "low", "high", title="Styles by themselves", title_justify="left")
+    for style, mine in by_style.items():
+        table.add_row(*_style_cells(style, mine))
+    console.print(table)
     compared = sum(row.is_comparable for row in rows)
     console.print(f"{len(outside(rows))} of {compared} simulated medians lie outside the real range")
 
 
-def summarise(rows: Sequence[Row], cines: int, seed: int) -> dict[str, Any]:
+def summarise(rows: Sequence[Row], by_style: dict[str, list[Row]], task: Task) -> dict[str, Any]:
     """Give the comparison as values that JSON knows."""
     return {
-        "cines": cines,
-        "seed": seed,
+        "cines": task.cines,
+        "seed": task.seed,
         "compared": sum(row.is_comparable for row in rows),
         "outside": [f"{row.reference.group}.{row.reference.statistic}" for row in outside(rows)],
         "groups": {group: [row.as_plain() for row in rows if row.reference.group == group] for group in groups(rows)},
+        "styles": {style: [row.as_plain() for row in mine] for style, mine in by_style.items()},
     }
 
 
-def write_markdown(rows: Sequence[Row], cines: int, seed: int, sheets: Sequence[str]) -> str:
-    """Give the report as Markdown: a table a group, then the sheets."""
+def write_markdown(rows: Sequence[Row], by_style: dict[str, list[Row]], task: Task, sheets: Sequence[str]) -> str:
+    """Give the report as Markdown: a table a group, one of the styles by themselves, then the sheets."""
     marked, compared = len(outside(rows)), sum(row.is_comparable for row in rows)
     lines = [
         "# How simulated echocardiograms measure beside real ones",
         "",
-        f"`echoplane evaluate realism --cines {cines} --seed {seed}`: {compared - marked} of {compared} simulated",
-        "medians lie within the real range. Real figures are statistics of public images (`reference.csv`).",
+        f"`echoplane evaluate realism --cines {task.cines} --seed {task.seed}`: {compared - marked} of {compared}",
+        "simulated medians lie within the real range. Real figures are statistics of public images (`reference.csv`).",
     ]
     for group in groups(rows):
         mine = [row for row in rows if row.reference.group == group]
         lines += ["", f"## {TITLES[group]}", "", f"{_items(mine)}; real: {mine[0].reference.origin}.", ""]
         lines += ["| statistic | simulated | real | outside |", "|---|--:|--:|---|"]
         lines += [f"| {' | '.join(cells(row))} |" for row in mine]
+    lines += ["", "## Styles by themselves", "", "Outside the real range of its family, by median.", ""]
+    lines += ["| style | family | cines | low | high |", "|---|---|--:|---|---|"]
+    lines += [f"| {' | '.join(_style_cells(style, mine))} |" for style, mine in by_style.items()]
     if sheets:
         lines += ["", "## Sheets", "", *(f"- [{name}]({name})" for name in sheets)]
     return "\n".join(lines) + "\n"
+
+
+def _style_cells(style: str, rows: Sequence[Row]) -> list[str]:
+    marked = (
+        ", ".join(
+            f"{row.reference.statistic} {row.simulated[1]:.{row.reference.decimals}f}"
+            for row in rows
+            if row.mark is mark
+        )
+        for mark in (Mark.LOW, Mark.HIGH)
+    )
+    return [style, rows[0].reference.group, str(max(row.items for row in rows)), *marked]
 
 
 def write_cines(orders: Sequence[Order], found: Sequence[Found], path: Path) -> None:

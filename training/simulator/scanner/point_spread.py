@@ -1,5 +1,7 @@
 """The beam: how wide an echo is along and across the scan lines, and how that grows with depth."""
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 
@@ -39,7 +41,7 @@ class PointSpread:
         halo = int(np.ceil(4 * self._axial_px)) + 1
         cuts = np.linspace(0, grid.rows, BANDS + 1).astype(int)
         self._bands: list[tuple[int, int, int, int, float]] = []
-        for top, bottom in zip(cuts[:-1], cuts[1:], strict=True):
+        for top, bottom in pairwise(cuts):
             middle = float(grid.depths_mm[(top + bottom) // 2])
             sigma_mm = float(lateral_sigma_mm(settings, as_float32([middle]))[0])
             sigma_px = max(sigma_mm / (middle * grid.beam_rad), SMALLEST_SIGMA_PX)

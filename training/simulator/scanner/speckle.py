@@ -8,32 +8,42 @@ import numpy as np
 from training.simulator.arrays import Float32Array, as_float32
 
 BANK_PX = 768
-BANK_MM_PER_PX = 0.5
-SCATTERER_SIGMA_MM = 0.75
-"""Grain of the scatterers: as wide as a cell of the coarse grid, so that tissue keeps its speckle as it moves by less."""
+BANK_MM_PER_PX = 0.75
+SHIFT_FROM_PX, SHIFT_SPAN_PX = 190 + 10j, 388 + 460j
+"""Where a sector's apex may lie in a bank, (x, y): a sector of 22 cm from there stays inside, which is twice as quick
+as wrapping round; a larger one wraps."""
 
-CLUMP_SIGMA_MM, CLUMP_DB = 3.0, 2.2
-"""Muscle is uneven in itself: real hearts give partial speckle, not a Rayleigh field (pubmed 18019258)."""
+SCATTERER_SIGMA_MM = 0.75
+"""Grain of the scatterers: as wide as a cell of the coarse grid, so that tissue keeps its speckle from cell to cell."""
+
+TEXTURE_MM_DB = ((1.8, 2.0), (4.5, 3.2), (11.0, 2.6))
+"""Scales and strengths of what is uneven in tissue: real hearts give partial speckle (pubmed 18019258); grey varies by
+a standard deviation of 38 of 255 within muscle, and speckle alone makes about half of that."""
 
 CLOUD_PX = 512
 CLOUD_MM_PER_PX = 1.0
 
-RENEWAL_MS = 170.0
-"""Time in which the renewed scatterers are replaced once. With `RENEWED_SHARE` of the power it gives the measured
-correlations of the high-pass residual 1, 2, 4, 8 frames apart at 50 a second: .89, .78, .60, .46 (11 A4C clips)."""
+RENEWAL_MS = 140.0
+"""Time in which all scatterers are replaced once: measured correlations of the high-pass residual 1, 2, 4, 8 frames
+apart at 50 a second are .89, .78, .60, .46 (11 A4C clips)."""
 
-RENEWED_SHARE = 0.75
-KNOT_STEP_PX = 137.3
+KNOT_STEP = (0.618, 0.4142)  # of the span, from one set of renewed scatterers to the next
 NO_SECOND_MAP = np.empty((0, 2), dtype=np.float32)
 
 
 @cache
 def scatterer_bank() -> Float32Array:
-    """Complex scatterers [768, 768, 2], unit power a pixel, 0.5 mm apart; it wraps round."""
-    grain = _wrapped_noise(np.random.default_rng(7), BANK_PX, SCATTERER_SIGMA_MM / BANK_MM_PER_PX, 2)
-    clumps = _wrapped_noise(np.random.default_rng(8), BANK_PX, CLUMP_SIGMA_MM / BANK_MM_PER_PX, 1)
-    grain = grain * np.exp(clumps[..., None] * np.float32(CLUMP_DB * np.log(10) / 20))
-    return as_float32(grain / np.sqrt((grain**2).sum(axis=2).mean()))
+    """Complex scatterers [768, 768, 2], unit power a pixel, 0.75 mm apart; it wraps round."""
+    return _wrapped_noise(np.random.default_rng(7), BANK_PX, SCATTERER_SIGMA_MM / BANK_MM_PER_PX, 2)
+
+
+@cache
+def texture_db() -> Float32Array:
+    """How uneven tissue is in itself, dB [768, 768], 0.75 mm apart; it wraps round and travels with the tissue."""
+    rng = np.random.default_rng(8)
+    return as_float32(
+        sum(_wrapped_noise(rng, BANK_PX, mm / BANK_MM_PER_PX, 1) * np.float32(db) for mm, db in TEXTURE_MM_DB)
+    )
 
 
 @cache
@@ -67,29 +77,27 @@ def look_up(field: Float32Array, places_mm: Float32Array, mm_per_px: float, shif
 
 
 class Scatterers:
-    """Scatterers of one cine: a share stays with its tissue, the rest is replaced as tissue moves through the plane."""
+    """Scatterers of one cine: they travel with the tissue, and are replaced as it moves through the plane."""
 
     def __init__(self, rng: np.random.Generator, renewal_ms: float) -> None:
-        self._shifts = rng.uniform(0, BANK_PX, (2, 2)).astype(np.float32)  # [which, (x, y)]
+        self._start = rng.uniform(0, 1, 2)  # (x, y)
         self._renewal_ms = renewal_ms
+
+    def texture_db(self, moved_mm: Float32Array) -> Float32Array:
+        """How strong tissue that came from `moved_mm` [rows, beams, 2] is beside its kind: [rows, beams] dB."""
+        return self._read(texture_db(), moved_mm, 0)
 
     def at(self, moved_mm: Float32Array, time_ms: float) -> Float32Array:
         """Complex scatterers [rows, beams, 2] of unit power, of tissue that came from `moved_mm` [rows, beams, 2]."""
-        bank, at_px = scatterer_bank(), moved_mm * np.float32(1 / BANK_MM_PER_PX)
         knot, share = divmod(time_ms / self._renewal_ms, 1.0)
-        weights = (
-            (self._shifts[0], np.sqrt(1 - RENEWED_SHARE)),
-            (self._knot_shift(int(knot)), np.sqrt(RENEWED_SHARE) * np.cos(share * np.pi / 2)),
-            (self._knot_shift(int(knot) + 1), np.sqrt(RENEWED_SHARE) * np.sin(share * np.pi / 2)),
-        )
-        parts = [
-            cv2.remap(bank, at_px + shift, NO_SECOND_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-            for shift, _ in weights
-        ]
-        renewed = cv2.addWeighted(parts[1], float(weights[1][1]), parts[2], float(weights[2][1]), 0.0)
-        return as_float32(cv2.addWeighted(parts[0], float(weights[0][1]), renewed, 1.0, 0.0))
+        angle = share * np.pi / 2
+        old, new = (self._read(scatterer_bank(), moved_mm, int(knot) + step) for step in (0, 1))
+        return as_float32(cv2.addWeighted(old, float(np.cos(angle)), new, float(np.sin(angle)), 0.0))
 
-    def _knot_shift(self, knot: int) -> Float32Array:
-        """Where the scatterers of one knot of time lie in the bank, [2] pixels."""
-        step = np.float32(KNOT_STEP_PX) * np.float32(knot % 4096)
-        return as_float32((self._shifts[1] + step * as_float32([1.0, 0.61])) % BANK_PX)
+    def _read(self, bank: Float32Array, moved_mm: Float32Array, knot: int) -> Float32Array:
+        """What lies in a bank at places [rows, beams, 2] mm for one knot of time: [rows, beams(, C)]."""
+        x, y = (self._start + np.array(KNOT_STEP) * (knot % 4096)) % 1
+        shift = SHIFT_FROM_PX + complex(x * SHIFT_SPAN_PX.real, y * SHIFT_SPAN_PX.imag)
+        at_px = (moved_mm * np.float32(1 / BANK_MM_PER_PX)).view(np.complex64) + np.complex64(shift)
+        found = cv2.remap(bank, at_px.view(np.float32), NO_SECOND_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        return as_float32(found)

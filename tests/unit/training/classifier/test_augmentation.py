@@ -6,12 +6,21 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from training.classifier import appearance, geometry
+from training.classifier import appearance, foreground, geometry
 from training.classifier.augmentation import Batch, augment, mix
 from training.classifier.config import AugmentationConfig, load_preset
+from training.classifier.networks import BLACK, fill_between
 
 CONFIG = load_preset("cpu").augmentation
-ALWAYS = replace(CONFIG, chance=1.0, narrow_chance=1.0, cut_chance=1.0)
+ALWAYS = replace(
+    CONFIG,
+    chance=1.0,
+    outline_chance=1.0,
+    colour_box_chance=1.0,
+    marks_chance=1.0,
+    narrow_chance=1.0,
+    cut_chance=1.0,
+)
 
 
 def make_frames(count: int = 8) -> Tensor:
@@ -23,7 +32,7 @@ def make_frames(count: int = 8) -> Tensor:
 
 
 def change(frames: Tensor, config: AugmentationConfig, seed: int = 1) -> Tensor:
-    return augment(frames, torch.arange(len(frames)) % 4, config, Generator().manual_seed(seed))
+    return augment(frames, torch.arange(len(frames)) % 5, config, Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("config", [CONFIG, ALWAYS], ids=["sometimes", "always"])
@@ -70,7 +79,7 @@ def test_mirrored_frame_is_exchanged_left_and_right() -> None:
 
 
 def test_mixed_batch_shares_targets_that_sum_to_one() -> None:
-    batch = Batch(make_frames(), torch.eye(4)[torch.arange(8) % 4])
+    batch = Batch(make_frames(), torch.eye(5)[torch.arange(8) % 5])
     mixed = [mix(batch, replace(CONFIG, mixing_chance=1.0), Generator().manual_seed(seed)) for seed in range(8)]
     for each in mixed:
         assert torch.allclose(each.targets.sum(dim=1), torch.ones(8))
@@ -79,7 +88,7 @@ def test_mixed_batch_shares_targets_that_sum_to_one() -> None:
 
 
 def test_batch_is_left_alone_when_mixing_never_happens() -> None:
-    batch = Batch(make_frames(), torch.eye(4)[torch.arange(8) % 4])
+    batch = Batch(make_frames(), torch.eye(5)[torch.arange(8) % 5])
     assert mix(batch, replace(CONFIG, mixing_chance=0.0), Generator().manual_seed(0)) is batch
 
 
@@ -89,3 +98,60 @@ def test_appearance_leaves_geometry_alone() -> None:
     config = replace(ALWAYS, haze_grey=(0.0, 0.0), noise=(0.0, 0.0), black_level=(0.0, 0.0), shadows=0)
     changed = appearance.change(grey, config, Generator().manual_seed(4))
     assert float(changed[:, :, 45:55, 25:35].min()) > float(changed[:, :, 80:, 60:].max())
+
+
+def test_exchanged_outline_is_that_of_another_frame_and_is_filled() -> None:
+    whole = (make_frames(6) + 1) / 2
+    columns = torch.arange(112.0)[None, None, None, :]
+    widths = torch.linspace(15, 50, 6)[:, None, None, None]
+    inside = ((columns - 56).abs() < widths).float() * (whole > 0)
+    grey, changed = geometry.exchange_outlines(whole * inside, inside, 1.0, Generator().manual_seed(3))
+    areas = {float(mask.sum()) for mask in inside}
+    assert {float(mask.sum()) for mask in changed} <= areas
+    assert not torch.equal(changed, inside)
+    assert torch.equal(grey > 0, changed > 0)
+
+
+def test_exchanged_outline_never_comes_when_its_chance_is_nought() -> None:
+    grey = (make_frames(3) + 1) / 2
+    inside = geometry.find_inside(grey)
+    same, outline = geometry.exchange_outlines(grey, inside, 0.0, Generator().manual_seed(0))
+    assert torch.equal(same, grey)
+    assert torch.equal(outline, inside)
+
+
+def test_colour_box_changes_one_part_of_a_frame_and_marks_add_light() -> None:
+    grey = torch.full((16, 1, 112, 112), 0.1)
+    boxed = foreground.lay_over(
+        grey, replace(CONFIG, colour_box_chance=1.0, marks_chance=0.0), Generator().manual_seed(0)
+    )
+    changed = (boxed != grey).float().mean(dim=(1, 2, 3))
+    assert float(changed.max()) < 0.6
+    assert float((changed > 0.005).float().mean()) > 0.9
+    marked = foreground.lay_over(
+        grey, replace(CONFIG, colour_box_chance=0.0, marks_chance=1.0), Generator().manual_seed(0)
+    )
+    assert float(marked.min()) >= 0.1 - 1e-6
+    assert float((marked > 0.4).float().mean(dim=(1, 2, 3)).min()) > 0.0
+
+
+def test_sheets_of_marks_are_the_same_every_time_and_mostly_empty() -> None:
+    sheets = foreground.draw_marks(12)
+    assert (sheets == foreground.draw_marks(12)).all()
+    assert 0 < (sheets > 0).mean() < 0.2
+    assert all(sheet.any() for sheet in sheets)
+
+
+def test_only_the_drawn_frames_are_changed() -> None:
+    grey = torch.zeros(64, 1, 4, 4)
+    changed = geometry.change_some(grey, 0.5, lambda part, _: part + 1, Generator().manual_seed(0))
+    values = changed.mean(dim=(1, 2, 3))
+    assert set(values.tolist()) == {0.0, 1.0}
+    assert 16 < float(values.sum()) < 48
+
+
+def test_sector_that_augmentation_finds_is_the_one_the_network_finds() -> None:
+    grey = (make_frames(6) + 1) / 2
+    grey[:, :, 40:70, 40:60] = 0.0
+    grey[5] = 0.0
+    assert torch.equal(geometry.find_inside(grey), fill_between((grey > BLACK).float()))

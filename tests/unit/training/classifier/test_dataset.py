@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from services.cine.views import View
+from services.cine.views import ANSWERED_VIEWS, View
 from training.classifier.config import ClassifierConfig, load_preset
-from training.classifier.dataset import load_frames, prepare, render, simulate
-from training.classifier.splits import CineOrder, Split
+from training.classifier.dataset import FrameSet, load_frames, prepare, render
+from training.classifier.simulation import CineOrder, families, simulate
+from training.classifier.splits import Split
 from training.simulator.cine import SimulatedCine
 
 ORDER = CineOrder(3, View.A4C, "tmed", 112, (0.0, 200.0, 400.0))
@@ -16,11 +17,20 @@ ORDER = CineOrder(3, View.A4C, "tmed", 112, (0.0, 200.0, 400.0))
 
 def tiny() -> ClassifierConfig:
     config = load_preset("smoke")
-    return replace(config, data=replace(config.data, train_subjects=1, train_frames=2, shard_cines=3))
+    data = replace(
+        config.data,
+        train_subjects=1,
+        train_frames=2,
+        train_families=tuple(families())[:2],
+        other_share=0.2,
+        far_share=1.0,
+        shard_cines=3,
+    )
+    return replace(config, data=data)
 
 
 def test_prepared_frames_are_square_dark_outside_and_bright_inside() -> None:
-    frames, is_found = prepare(simulate(ORDER))
+    frames, is_found = prepare(simulate(ORDER).cine)
     assert is_found
     assert frames.shape == (3, 112, 112)
     assert frames.dtype == np.uint8
@@ -29,7 +39,7 @@ def test_prepared_frames_are_square_dark_outside_and_bright_inside() -> None:
 
 
 def test_true_sector_stands_in_where_none_is_found() -> None:
-    cine = simulate(ORDER)
+    cine = simulate(ORDER).cine
     black = SimulatedCine(np.zeros_like(cine.frames), cine.frame_times_ms, cine.truth)
     frames, is_found = prepare(black)
     assert not is_found
@@ -38,8 +48,9 @@ def test_true_sector_stands_in_where_none_is_found() -> None:
 
 def test_cines_are_numbered_through_over_shards(tmp_path: Path) -> None:
     frames = load_frames(Split.TRAIN, tiny(), tmp_path)
-    assert list(frames.cines) == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert list(frames.labels) == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert list(frames.cines) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert list(frames.shares.argmax(axis=1)) == list(frames.cines)
+    assert np.allclose(frames.shares.sum(axis=1), 1.0)
 
 
 def test_shard_that_is_lost_is_rendered_again_alike(tmp_path: Path) -> None:
@@ -57,3 +68,30 @@ def test_frames_know_their_cine_view_and_subject() -> None:
     assert list(frames.cines) == [0, 0, 0, 1, 1, 1]
     assert list(frames.subjects) == [3, 3, 3, 4, 4, 4]
     assert frames.is_sector_found.all()
+
+
+def test_a_still_is_taken_by_its_first_frame() -> None:
+    frames, is_found = prepare(simulate(ORDER).cine, is_still=True)
+    assert is_found
+    assert frames.shape == (3, 112, 112)
+
+
+def test_what_is_no_heart_is_none_of_the_four_and_has_no_traits() -> None:
+    shown = simulate(replace(ORDER, variant="foreign", kind="noise"))
+    assert (shown.shares[:, ANSWERED_VIEWS.index(View.OTHER)] == 1.0).all()
+    assert np.isnan(shown.traits).all()
+    assert shown.plane == "foreign.noise"
+
+
+def test_a_heart_tells_its_traits() -> None:
+    lvef_fraction, heart_rate_bpm, septum_mm = simulate(ORDER).traits
+    assert 0.2 <= lvef_fraction <= 0.75
+    assert 35 <= heart_rate_bpm <= 180
+    assert 5 <= septum_mm <= 22
+
+
+def test_frames_that_are_taken_keep_their_cines_numbered() -> None:
+    frames = render([ORDER, replace(ORDER, view=View.PSAX, subject=4)])
+    taken: FrameSet = frames.take(frames.subjects == 4)
+    assert list(taken.cines) == [0, 0, 0]
+    assert taken.frames.shape == (3, 112, 112)

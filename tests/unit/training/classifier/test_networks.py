@@ -1,5 +1,7 @@
 """The network keeps the contract, forgets gain, and stays small."""
 
+from dataclasses import replace
+
 import torch
 
 from services.cine.preprocessing import MODEL_SIDE_PX
@@ -8,6 +10,7 @@ from tests.unit.training.classifier.test_augmentation import make_frames
 from training.classifier.config import load_preset
 from training.classifier.networks import (
     CalibratedNetwork,
+    GatedAnswer,
     Standardise,
     ViewNetwork,
     count_multiply_adds,
@@ -24,7 +27,7 @@ def test_outputs_have_the_shapes_of_the_spec() -> None:
 
 
 def test_labels_are_in_the_order_of_the_spec() -> None:
-    assert VIEW_CLASSIFIER.labels == ("A2C", "A4C", "PLAX", "PSAX")
+    assert VIEW_CLASSIFIER.labels == ("A2C", "A4C", "PLAX", "PSAX", "OTHER")
 
 
 def test_shipped_network_is_within_its_budget() -> None:
@@ -61,3 +64,17 @@ def test_temperature_divides_logits_and_leaves_the_embedding() -> None:
     cooled, same = CalibratedNetwork(network, 2.0).eval()(make_frames(2))
     assert torch.allclose(cooled * 2.0, logits)
     assert torch.equal(same, embedding)
+
+
+def test_gated_answer_is_a_probability_of_five_whatever_the_gate_says() -> None:
+    answer = GatedAnswer(8)
+    embedding = 50.0 * torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
+    probabilities = answer(embedding).exp()
+    assert torch.allclose(probabilities.sum(dim=1), torch.ones(6), atol=1e-5)
+    assert torch.isfinite(answer(embedding)).all()
+    assert torch.allclose(probabilities[:, -1], torch.sigmoid(-answer.is_one(embedding))[:, 0], atol=1e-6)
+
+
+def test_five_answers_may_also_compete() -> None:
+    network = ViewNetwork(replace(load_preset("smoke").network, is_gated=False)).eval()
+    assert network(make_frames(2))[0].shape == (2, 5)

@@ -1,0 +1,60 @@
+"""What truth is computed from: one heart, its beats, the planes it was seen in and the screen it was shown on."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from training.simulator.arrays import TimeArray
+from training.simulator.heart.heart import Heart
+from training.simulator.motion import HeartState, Rhythm
+from training.simulator.screen import Screen
+from training.simulator.views.cutting import CutHeart
+from training.simulator.views.pose import Pose
+from training.simulator.views.scene import Scene
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One cine without its pixels; nothing is computed before it is asked for.
+
+    Attributes:
+        heart: the subject's.
+        rhythm: its beats in this cine.
+        poses: [T], where the plane lay at each frame.
+        screen: where the plane lies on the frames, [H, W].
+        times_ms: [T], instant of the heart that each frame shows, ms; a frozen cine shows one instant T times.
+    """
+
+    heart: Heart
+    rhythm: Rhythm
+    poses: tuple[Pose, ...]
+    screen: Screen
+    times_ms: TimeArray
+
+    @cached_property
+    def states(self) -> tuple[HeartState, ...]:
+        """State of the heart at each frame, [T]."""
+        return tuple(self.rhythm.state_at(float(time_ms)) for time_ms in self.times_ms)
+
+    @cached_property
+    def cut(self) -> CutHeart:
+        """The heart before the first frame's plane."""
+        return CutHeart(self.heart, self.poses[0])
+
+    @cached_property
+    def scenes(self) -> tuple[Scene, ...]:
+        """What the plane cuts at each frame, [T]."""
+        return tuple(self.cut.scene(state, pose) for state, pose in zip(self.states, self.poses, strict=True))
+
+    def magnified(self, factor: int) -> "Recording":
+        """Give the same recording on a screen of `factor` times as many pixels a side, showing the same."""
+        screen = self.screen
+        to_fine = (factor - 1) / 2  # pixel centres lie at whole numbers
+        finer = replace(
+            screen,
+            width_px=screen.width_px * factor,
+            height_px=screen.height_px * factor,
+            probe_x_px=screen.probe_x_px * factor + to_fine,
+            probe_y_px=screen.probe_y_px * factor + to_fine,
+            px_per_mm=screen.px_per_mm * factor,
+        )
+        return replace(self, screen=finer)
