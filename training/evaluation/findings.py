@@ -18,7 +18,7 @@ from training.evaluation.transports import Transport, draw_quality, pack
 from training.evaluation.workers import run
 from training.progress import show_progress
 from training.simulator.cine import SimulatedCine, simulate_cine
-from training.simulator.planes import VIEWS
+from training.simulator.views.names import VIEWS
 from training.simulator.styles import STYLES
 from training.simulator.variants import KINDS, USABLE_VARIANTS
 

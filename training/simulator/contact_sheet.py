@@ -1,6 +1,7 @@
 """Pictures for people: every style with every view at both ends of the beat, and a sheet to test recognition on."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -8,13 +9,13 @@ import numpy as np
 
 from training.simulator.arrays import ByteArray, TimeArray
 from training.simulator.cine import simulate_cine
-from training.simulator.views.names import VIEWS
+from training.simulator.studio import Order
 from training.simulator.styles import STYLES
 from training.simulator.variants import KINDS, VARIANTS
+from training.simulator.views.names import PLANES, VIEW_CLASSES, VIEWS
 
 TILE_PX = 224
-PROBE_TIMES_MS: TimeArray = np.arange(0, 1440, 40.0)  # a beat of the slowest heart, in steps short against its ends
-PROBE_SIDE_PX = 32
+PROBE_TIMES_MS: TimeArray = np.arange(0, 1440, 5.0)  # a beat of the slowest heart, in steps short against its ends
 LEGEND_PX = 24
 QUIZ_TILES, QUIZ_COLUMNS = 40, 8
 SCREEN_TILE_PX, LABEL_PX, LABEL_PAPER = 240, 18, (70, 20, 20)
@@ -29,22 +30,39 @@ def with_legend(sheet: ByteArray, text: str) -> ByteArray:
     return np.vstack([sheet, strip]).astype(np.uint8)
 
 
-def end_times_ms(seed: int, view: str, style: str) -> TimeArray:
-    """When a cine shows end-diastole and end-systole, [2] ms."""
-    probe = simulate_cine(seed, view, style, frame_times_ms=PROBE_TIMES_MS, size_px=PROBE_SIDE_PX)
-    return PROBE_TIMES_MS[[probe.truth.ed_frame, probe.truth.es_frame]]
+def end_times_ms(seed: int, view: str) -> TimeArray:
+    """When the cines of a view of a subject show end-diastole and end-systole, [2] ms."""
+    rhythm = Order(seed, view, STYLES[0]).rhythm
+    contraction = [rhythm.state_at(float(time_ms)).contraction for time_ms in PROBE_TIMES_MS]
+    return PROBE_TIMES_MS[[int(np.argmin(contraction)), int(np.argmax(contraction))]]
 
 
-def tile(seed: int, view: str, style: str, size_px: int = TILE_PX) -> tuple[ByteArray, ByteArray]:
+def tile(
+    seed: int, view: str, style: str, size_px: int = TILE_PX, plane: str | None = None
+) -> tuple[ByteArray, ByteArray]:
     """Two pictures [size, size, 3] BGR of one cine: end-diastole and end-systole."""
-    times_ms = end_times_ms(seed, view, style)
-    frames = simulate_cine(seed, view, style, frame_times_ms=times_ms, size_px=size_px).frames
+    times_ms = end_times_ms(seed, view)
+    frames = simulate_cine(seed, view, style, plane=plane, frame_times_ms=times_ms, size_px=size_px).frames
     return _to_bgr(frames[0]), _to_bgr(frames[1])
 
 
-def style_sheet(style: str, seeds: range, size_px: int = TILE_PX, views: tuple[str, ...] = VIEWS) -> ByteArray:
+def style_sheet(style: str, seeds: range, size_px: int = TILE_PX, views: Sequence[str] = VIEW_CLASSES) -> ByteArray:
     """One row a subject, two columns (end-diastole, end-systole) a view; BGR."""
     rows = [np.hstack([picture for view in views for picture in tile(seed, view, style, size_px)]) for seed in seeds]
+    return np.vstack(rows).astype(np.uint8)
+
+
+def plane_sheet(seeds: range, planes: Sequence[str] = PLANES, size_px: int = TILE_PX, columns: int = 6) -> ByteArray:
+    """Planes in turn, each with its name on it: the subjects of `seeds` side by side in mixed styles, at rest; BGR."""
+    tiles = []
+    for index, plane in enumerate(planes):
+        for seed in seeds:
+            style = STYLES[(index + seed) % len(STYLES)]
+            picture = tile(seed, "OTHER", style, size_px, plane)[0].copy()
+            cv2.putText(picture, plane, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 255, 255), 1, cv2.LINE_AA)
+            tiles.append(picture)
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    rows = [np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]
     return np.vstack(rows).astype(np.uint8)
 
 
@@ -70,8 +88,8 @@ def quiz_sheet(
         font, ink = cv2.FONT_HERSHEY_SIMPLEX, (0, 255, 255)
         cv2.putText(picture, str(number), (4, size_px - 6), font, 0.6, ink, 1, cv2.LINE_AA)
         pictures.append(picture)
-        variety = cine.truth.variety
-        answers.append({"tile": number, "view": view, "variety": variety, "style": style, "subject": subject})
+        plane = cine.truth.plane
+        answers.append({"tile": number, "view": view, "plane": plane, "style": style, "subject": subject})
     columns = min(QUIZ_COLUMNS, tiles)
     rows = [np.hstack(pictures[start : start + columns]) for start in range(0, tiles, columns)]
     return np.vstack(rows).astype(np.uint8), answers

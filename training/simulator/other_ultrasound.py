@@ -18,6 +18,7 @@ from training.simulator.styles import draw_style
 from training.simulator.views.drawn import Drawing, drawn_scene
 from training.simulator.views.scene import Scene
 
+NEAR_MM = 40.0  # a usual depth: the further the virtual origin, the wider the probe
 PULSE_MS, BREATH_MS = 830.0, 3900.0
 FLAT_START_MM, FLAT_DEPTH_MM, FLAT_DEG = 900.0, 1020.0, 9.0  # a narrow, far fan is a linear probe's box
 CURVED_START_MM, CURVED_DEPTH_MM, CURVED_DEG = 60.0, 230.0, 66.0
@@ -38,10 +39,12 @@ def scan_linear(canvas: Canvas, order: Order) -> Callable[[float], ByteArray]:
             )
             for side in (-1, 1)
         ]
+        around = points((-95, FLAT_START_MM - 5), (95, FLAT_START_MM - 5), (95, FLAT_DEPTH_MM), (-95, FLAT_DEPTH_MM))
+        muscle = Drawing("muscle", around, Tissue.MUSCLE)
         vessel = Drawing("vessel", np.concatenate([walls[0], walls[1][::-1]]), Tissue.BLOOD, is_material=True)
         layer = open_curve(points((-85, FLAT_START_MM + 22), (0, FLAT_START_MM + 26), (85, FLAT_START_MM + 20)))
         lines = [Drawing(f"wall {side}", wall, Tissue.PERICARDIUM, 3.0, 4.0) for side, wall in enumerate(walls)]
-        return drawn_scene([vessel, *lines, Drawing("fascia", layer, Tissue.PERICARDIUM, 2.0, 3.0)])
+        return drawn_scene([muscle, vessel, *lines, Drawing("fascia", layer, Tissue.PERICARDIUM, 2.0, 3.0)])
 
     scanner = _scanner(order, scene(0.0), grid)
     side = float(rng.uniform(0.5, 0.7))
@@ -99,5 +102,12 @@ def scan_convex(canvas: Canvas, order: Order) -> Callable[[float], ByteArray]:
 def _scanner(order: Order, reference: Scene, grid: PolarGrid) -> Scanner:
     """The style's own machine with another probe."""
     settings = draw_style(order.style, order.recording).scanner
-    probe = replace(settings, depth_mm=grid.depth_mm, opening_deg=grid.opening_deg)
+    probe = replace(
+        settings,
+        depth_mm=grid.depth_mm,
+        opening_deg=grid.opening_deg,
+        aperture_mm=settings.aperture_mm * (1 + grid.start_mm / NEAR_MM),
+        focus_mm=(grid.start_mm + grid.depth_mm) / 2,
+        lung_fraction=(0.0, 0.0),
+    )
     return Scanner(probe, reference, order.recording, grid)

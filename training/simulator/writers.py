@@ -1,7 +1,6 @@
 """Store a simulated cine as the files a site would send: npz, AVI, MP4 and DICOM."""
 
 import json
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit, generate_uid
 
 from training.simulator.arrays import BoolArray, ByteArray
 from training.simulator.cine import SimulatedCine
-from training.simulator.views.names import VIEWS
+from training.simulator.truth.store import collect_arrays
+from training.simulator.views.names import VIEW_CLASSES
 
 US_MULTI_FRAME = "1.2.840.10008.5.1.4.1.1.3.1"
 UID_ROOT = "1.2.826.0.1.3680043.8.498."  # pydicom's own root
@@ -30,21 +30,37 @@ _STRIP_TYPES = {
     "sweep": (REGION_M_MODE, TISSUE_DATA),
     "scroll": (REGION_M_MODE, TISSUE_DATA),
 }
+DESCRIBED = (
+    "view",
+    "plane",
+    "style",
+    "variant",
+    "kind",
+    "seed",
+    "lvef_fraction",
+    "heart_rate_bpm",
+    "lv_ed_volume_ml",
+    "ed_frame",
+    "es_frame",
+    "sectors",
+    "colour_fraction",
+    "strip_px",
+    "depth_mm",
+    "probe_px",
+    "is_flipped",
+)
 # C.8.5.6.1.1, fourth value of the image type: which modes are shown, as bits.
 _MODE_BITS = {"pw": 0x0008, "cw": 0x0004, "tissue": 0x0008, "sweep": 0x0002, "scroll": 0x0002}
 
 
-def describe(cine: SimulatedCine, with_arrays: bool = False) -> dict[str, Any]:
-    """Give the truth as plain JSON values; arrays over frames only when asked, never the mask."""
-    meta: dict[str, Any] = {"frame_times_ms": [round(float(time), 3) for time in cine.frame_times_ms]}
-    for field in fields(cine.truth):
-        value = getattr(cine.truth, field.name)
-        if isinstance(value, np.ndarray):
-            if with_arrays and value.ndim == 1:
-                meta[field.name] = [round(float(v), 4) for v in value]
-        else:
-            meta[field.name] = value
-    return meta
+def describe(cine: SimulatedCine) -> dict[str, Any]:
+    """Give what is known of a cine as plain JSON values; nothing that costs more than reading it."""
+    truth = cine.truth
+    return {
+        "frame_times_ms": [round(float(time), 3) for time in cine.frame_times_ms],
+        **{name: getattr(truth, name) for name in DESCRIBED},
+        "pixel_spacing_mm": [round(spacing, 6) for spacing in truth.pixel_spacing_mm],
+    }
 
 
 def to_grey(frames: ByteArray) -> ByteArray:
@@ -55,12 +71,16 @@ def to_grey(frames: ByteArray) -> ByteArray:
 
 
 def write_npz(cine: SimulatedCine, path: Path, with_truth: bool = False) -> None:
-    """Write `frames` [T, H, W] uint8 and a JSON `meta`; with the truth also mask, contours and arrays in meta."""
-    arrays: dict[str, Any] = {"frames": to_grey(cine.frames), "meta": json.dumps(describe(cine, with_truth))}
-    if with_truth:
-        arrays["sector_mask"] = cine.truth.sector_mask
-        arrays["lv_contour_px"] = cine.truth.lv_contour_px
-    np.savez_compressed(path, **arrays)
+    """Write `frames` [T, H, W] uint8 and a JSON `meta`; with the truth also what `write_truth` writes."""
+    arrays = _truth_arrays(cine) if with_truth else {}
+    _write_arrays(path, {"frames": to_grey(cine.frames), "meta": json.dumps(describe(cine)), **arrays})
+
+
+def write_truth(cine: SimulatedCine, path: Path) -> None:
+    """Write the truth alone as npz: `meta`, `sector_mask` [H, W], `shares` [T, 5] of `view_names`, and what
+    `truth.store` lists where a sector is shown.
+    """
+    _write_arrays(path, {"meta": json.dumps(describe(cine)), **_truth_arrays(cine)})
 
 
 def write_avi(cine: SimulatedCine, path: Path) -> None:
@@ -108,6 +128,18 @@ def frame_step_ms(cine: SimulatedCine) -> float:
     return float((times[-1] - times[0]) / (len(times) - 1)) if len(times) > 1 else 1000 / 30
 
 
+def _truth_arrays(cine: SimulatedCine) -> dict[str, Any]:
+    truth = cine.truth
+    known = {"sector_mask": truth.sector_mask, "shares": truth.shares, "view_names": np.array(VIEW_CLASSES)}
+    return known if truth.recording is None else {**known, **collect_arrays(truth.recording)}
+
+
+def _write_arrays(path: Path, arrays: dict[str, Any]) -> None:
+    """Write an npz archive whose bytes depend on the arrays alone: its entries bear no time of day."""
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
 def _write_video(cine: SimulatedCine, path: Path, codec: str) -> None:
     """Write frames with OpenCV; sides must be even for most players, so an odd one is padded."""
     _, height, width, channels = cine.frames.shape
@@ -126,7 +158,7 @@ def _add_identity(dataset: Dataset, cine: SimulatedCine) -> None:
     """Patient, study, series, equipment and SOP Common modules; nothing but a synthetic patient number."""
     truth = cine.truth
     times = f"{len(cine.frames)}x{frame_step_ms(cine):.3f}ms"
-    name = f"{truth.seed}-{truth.view}-{truth.style}-{truth.variant}-{cine.frames.shape[1:]}-{times}"
+    name = f"{truth.seed}-{truth.view}-{truth.plane}-{truth.style}-{truth.variant}-{truth.kind}-{cine.frames.shape[1:]}-{times}"
     dataset.SOPClassUID = US_MULTI_FRAME
     dataset.SOPInstanceUID = _uid("instance", name)
     dataset.PatientName = "Simulated^Subject"
@@ -140,7 +172,7 @@ def _add_identity(dataset: Dataset, cine: SimulatedCine) -> None:
     dataset.ReferringPhysicianName = dataset.AccessionNumber = ""
     dataset.Modality = "US"
     dataset.SeriesNumber = 1
-    dataset.InstanceNumber = 1 + VIEWS.index(truth.view)
+    dataset.InstanceNumber = 1 + VIEW_CLASSES.index(truth.view)
     dataset.Manufacturer = "Echoplane simulator"
     dataset.ManufacturerModelName = truth.style
     dataset.SoftwareVersions = "1"
@@ -205,7 +237,8 @@ def _sector_region(cine: SimulatedCine, mask: BoolArray) -> Dataset:
         region.ReferencePixelY0 = round(truth.probe_px[1]) - top
         region.ReferencePixelPhysicalValueX = region.ReferencePixelPhysicalValueY = 0.0
     region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = CENTIMETRE_UNIT
-    region.PhysicalDeltaX = region.PhysicalDeltaY = truth.pixel_spacing_mm / 10
+    row_mm, column_mm = truth.pixel_spacing_mm
+    region.PhysicalDeltaX, region.PhysicalDeltaY = column_mm / 10, row_mm / 10
     return region
 
 

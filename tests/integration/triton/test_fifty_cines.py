@@ -17,7 +17,7 @@ from services.models.view_classifier import predict_view
 from tests.integration.triton.twins import REPOSITORY
 from training.export.triton_process import TritonProcess
 from training.simulator.cine import simulate_cine
-from training.simulator.planes import VIEWS
+from training.simulator.views.names import VIEWS
 from training.simulator.styles import STYLES
 from training.simulator.writers import write_avi
 

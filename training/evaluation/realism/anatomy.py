@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.cine.cine import BoolArray, FloatArray, UInt8Array
+from training.simulator.screen import Screen
 
 PROFILE_PLACES = np.arange(0.05, 1.0, 0.1, dtype=np.float32)
 """Places along the cavity, 0 annulus to 1 apex, at which its width is told."""
@@ -23,7 +24,7 @@ LEAST_REGION_PX = 30
 
 @dataclass(frozen=True)
 class Axis:
-    """The long axis of a cavity on the screen, mm or px, y downwards: from the apex to the middle of the annulus."""
+    """The long axis of a cavity on the screen, mm, y downwards: from the apex to the middle of the annulus."""
 
     apex: FloatArray  # [2]
     base: FloatArray  # [2]
@@ -105,46 +106,52 @@ def measure_pose(contour_mm: FloatArray, depth_mm: float) -> dict[str, float]:
     }
 
 
-def measure_grey(frame: UInt8Array, masks: dict[str, BoolArray], sector: BoolArray, axis: Axis) -> dict[str, float]:
+def measure_grey(
+    frame: UInt8Array, masks: dict[str, BoolArray], screen: Screen, contour_mm: FloatArray
+) -> dict[str, float]:
     """Measure mean grey levels by region, and how far above the cavity they lie.
 
     Args:
-        frame: [H, W], any flip undone.
-        masks: `lv_cavity`, `lv_wall` and `la_cavity`, [H, W] each.
-        sector: [H, W].
-        axis: of the cavity, px.
+        frame: [H, W].
+        masks: `lv_cavity`, `myocardium` and `la`, [H, W] each.
+        screen: where the plane lies on the frame.
+        contour_mm: of the cavity, from hinge to hinge, [N, 2], any flip undone.
     """
-    regions = {"lv_cavity": masks["lv_cavity"] & sector}
-    regions |= _wall_parts(masks["lv_wall"] & sector, axis)
-    regions["la_cavity"] = masks["la_cavity"] & sector
-    regions["outside"] = sector & ~masks["lv_cavity"] & ~masks["lv_wall"] & ~masks["la_cavity"]
-    mean = {name: _mean(frame, region) for name, region in regions.items()}
-    cavity, muscle = frame[regions["lv_cavity"]], frame[masks["lv_wall"] & sector]
+    muscle, sector = masks["myocardium"], screen.sector_mask
+    regions = {
+        "lv_cavity": masks["lv_cavity"],
+        **_wall_parts(muscle, screen, find_axis(contour_mm)),
+        "la_cavity": masks["la"],
+        "outside": ~masks["lv_cavity"] & ~muscle & ~masks["la"],
+    }
+    mean = {name: _mean(frame, region & sector) for name, region in regions.items()}
     above = {f"{name}_above_cavity": grey - mean["lv_cavity"] for name, grey in mean.items() if name != "lv_cavity"}
     return {
         **mean,
         **above,
         "septum_minus_lateral": mean["septum"] - mean["lateral_wall"],
-        "cavity_sd": float(cavity.std()) if len(cavity) else float("nan"),
-        "muscle_sd": float(muscle.std()) if len(muscle) else float("nan"),
+        "cavity_sd": _sd(frame, masks["lv_cavity"] & sector),
+        "muscle_sd": _sd(frame, muscle & sector),
     }
 
 
-def _wall_parts(wall: BoolArray, axis: Axis) -> dict[str, BoolArray]:
+def _wall_parts(wall: BoolArray, screen: Screen, axis: Axis) -> dict[str, BoolArray]:
     """Part the muscle into septum (left of the axis), lateral wall and apical third, [H, W] each."""
-    rows, columns = np.nonzero(wall)
-    place, right = axis.to_axis(np.stack([columns, rows], axis=1).astype(np.float32))
-    parts = {"septum": right < 0, "lateral_wall": right >= 0, "apical_muscle": place > APICAL_FROM}
-    masks = {}
-    for name, inside in parts.items():
-        kept = inside if name == "apical_muscle" else inside & (place <= APICAL_FROM)
-        masks[name] = np.zeros_like(wall)
-        masks[name][rows[kept], columns[kept]] = True
-    return masks
+    place, right = axis.to_axis(screen.places_mm)
+    apical = place > APICAL_FROM
+    return {
+        "septum": wall & ~apical & (right < 0),
+        "lateral_wall": wall & ~apical & (right >= 0),
+        "apical_muscle": wall & apical,
+    }
 
 
 def _mean(frame: UInt8Array, region: BoolArray) -> float:
     return float(frame[region].mean()) if region.sum() >= LEAST_REGION_PX else float("nan")
+
+
+def _sd(frame: UInt8Array, region: BoolArray) -> float:
+    return float(frame[region].std()) if region.sum() >= LEAST_REGION_PX else float("nan")
 
 
 def _widths(contour: FloatArray, axis: Axis, places: FloatArray) -> FloatArray:

@@ -10,9 +10,9 @@ import numpy as np
 from services.cine.cine import UInt8Array
 from training.evaluation.realism.pictures import START_WITHIN_MS, Order, film, squares
 from training.progress import show_progress
-from training.simulator.contact_sheet import style_sheet, with_legend
-from training.simulator.planes import VIEWS
+from training.simulator.contact_sheet import plane_sheet, style_sheet, with_legend
 from training.simulator.styles import STYLES
+from training.simulator.views.names import PLANES, VIEW_CLASSES
 
 SUBJECTS_A_STYLE = 3
 STYLE_TILE_PX = 200
@@ -24,29 +24,38 @@ ENLARGED = 2
 def write_sheets(out: Path, seed: int) -> list[str]:
     """Write all sheets as PNG into a folder and give their names, in order."""
     names = []
-    with show_progress("drawing sheets", len(STYLES) + 1) as advance:
+    with show_progress("drawing sheets", len(STYLES) + 2) as advance:
         for style in STYLES:
             names.append(f"style_{style}.png")
             _write(out / names[-1], draw_style(style, seed))
             advance(len(names), "")
-        names.append("as_classified.png")
-        _write(out / names[-1], draw_classified(seed))
-        advance(len(names), "")
+        for name, draw in (("planes.png", draw_planes), ("as_classified.png", draw_classified)):
+            names.append(name)
+            _write(out / name, draw(seed))
+            advance(len(names), "")
     return names
 
 
 def draw_style(style: str, seed: int) -> UInt8Array:
     """Draw a row a subject: every view of a style at end-diastole and end-systole; BGR."""
     sheet = style_sheet(style, range(seed, seed + SUBJECTS_A_STYLE), STYLE_TILE_PX)
-    return with_legend(sheet, f"Style {style}: {', '.join(VIEWS)}, each at end-diastole, then end-systole.")
+    return with_legend(sheet, f"Style {style}: {', '.join(VIEW_CLASSES)}, each at end-diastole, then end-systole.")
+
+
+def draw_planes(seed: int) -> UInt8Array:
+    """Draw all planes, of the four views and of OTHER, two subjects each, at end-diastole; BGR."""
+    sheet = plane_sheet(range(seed, seed + 2), PLANES, STYLE_TILE_PX)
+    return with_legend(sheet, "Every plane in two subjects and mixed styles, at end-diastole; the name is its plane.")
 
 
 def draw_classified(seed: int, columns: int = CLASSIFIER_COLUMNS) -> UInt8Array:
     """Draw a row a view of mixed styles, subjects and phases, 112x112 each as the classifier sees it; BGR."""
     rng = np.random.default_rng([seed, 223])
-    rows = [np.hstack([_classified(rng, view) for _ in range(columns)]) for view in VIEWS]
+    rows = [np.hstack([_classified(rng, view) for _ in range(columns)]) for view in VIEW_CLASSES]
     sheet = cv2.cvtColor(np.vstack(rows), cv2.COLOR_GRAY2BGR)
-    return with_legend(np.asarray(sheet, np.uint8), f"Mixed styles, 112x112 as classified. Rows: {', '.join(VIEWS)}.")
+    return with_legend(
+        np.asarray(sheet, np.uint8), f"Mixed styles, 112x112 as classified. Rows: {', '.join(VIEW_CLASSES)}."
+    )
 
 
 def _classified(rng: np.random.Generator, view: str) -> UInt8Array:

@@ -46,15 +46,21 @@ class Recording:
         return tuple(self.cut.scene(state, pose) for state, pose in zip(self.states, self.poses, strict=True))
 
     def magnified(self, factor: int) -> "Recording":
-        """Give the same recording on a screen of `factor` times as many pixels a side, showing the same."""
-        screen = self.screen
-        to_fine = (factor - 1) / 2  # pixel centres lie at whole numbers
-        finer = replace(
-            screen,
-            width_px=screen.width_px * factor,
-            height_px=screen.height_px * factor,
-            probe_x_px=screen.probe_x_px * factor + to_fine,
-            probe_y_px=screen.probe_y_px * factor + to_fine,
-            px_per_mm=screen.px_per_mm * factor,
+        """Give the same recording on a screen of `factor` times as many pixels a side (their middles lie at whole numbers)."""
+        return self._on(factor, self.screen.width_px * factor, self.screen.height_px * factor, (factor - 1) / 2)
+
+    def thinned(self, step_px: int) -> "Recording":
+        """Give the same recording on every n-th pixel, the first one included."""
+        width, height = -(-self.screen.width_px // step_px), -(-self.screen.height_px // step_px)
+        return self._on(1 / step_px, width, height, 0.0)
+
+    def _on(self, factor: float, width: int, height: int, shift_px: float) -> "Recording":
+        screen = replace(
+            self.screen,
+            width_px=width,
+            height_px=height,
+            probe_x_px=self.screen.probe_x_px * factor + shift_px,
+            probe_y_px=self.screen.probe_y_px * factor + shift_px,
+            px_per_mm=self.screen.px_per_mm * factor,
         )
-        return replace(self, screen=finer)
+        return replace(self, screen=screen)

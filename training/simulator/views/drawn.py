@@ -32,39 +32,44 @@ class Drawing:
 
 def drawn_scene(drawings: Sequence[Drawing]) -> Scene:
     """Make a scene that is the same in all slices, painted in the given order."""
-    surfaces, pieces, points, places, owners = [], [], [], [], []
-    row = 0
-    for index, drawing in enumerate(drawings):
-        is_sheet = drawing.thickness_mm > 0
-        surfaces.append(
-            Surface(
-                drawing.name,
-                drawing.tissue,
-                NO_KEYS,
-                is_sheet=is_sheet,
-                thickness_mm=drawing.thickness_mm,
-                specular_db=drawing.specular_db,
-                is_material=drawing.is_material,
-            )
+    surfaces = tuple(
+        Surface(
+            drawing.name,
+            drawing.tissue,
+            NO_KEYS,
+            is_sheet=drawing.thickness_mm > 0,
+            thickness_mm=drawing.thickness_mm,
+            specular_db=drawing.specular_db,
+            is_material=drawing.is_material,
         )
-        stop = row + len(drawing.path)
-        slices = (CENTRE_SLICE,) if is_sheet else range(len(SLICE_OFFSETS_MM))
-        pieces += [Piece(index, number, row, stop, not is_sheet) for number in slices]
-        points.append(drawing.path)
-        places.append(np.stack([np.linspace(0, 1, len(drawing.path)), np.full(len(drawing.path), 0.5)], axis=1))
-        owners.append(np.full(len(drawing.path), index))
-        row = stop
-    material = [index for index, drawing in enumerate(drawings) if drawing.is_material]
-    handles = [(points[index][::HANDLE_STEP], owners[index][::HANDLE_STEP], places[index][::HANDLE_STEP]) for index in material]
-    flat = [normals(as_float32(path)) for path in points]
+        for drawing in drawings
+    )
+    pieces, points, places = [], [], []
+    row = 0
+    for number in range(len(SLICE_OFFSETS_MM)):
+        for index, drawing in enumerate(drawings):
+            is_sheet, count = drawing.thickness_mm > 0, len(drawing.path)
+            if is_sheet and number != CENTRE_SLICE:
+                continue
+            pieces.append(Piece(index, number, row, row + count, not is_sheet))
+            points.append(drawing.path)
+            places.append(_places(count))
+            row += count
+    material = [(index, drawing.path[::HANDLE_STEP]) for index, drawing in enumerate(drawings) if drawing.is_material]
+    across = np.concatenate([normals(as_float32(path)) for path in points])
     return Scene(
-        surfaces=tuple(surfaces),
-        pieces=tuple(sorted(pieces, key=lambda piece: (piece.slice_index, piece.structure))),
+        surfaces=surfaces,
+        pieces=tuple(pieces),
         points_mm=as_float32(np.concatenate(points)),
-        places=as_float32(np.concatenate(places)),
-        normals=as_float32(np.concatenate([np.pad(each, ((0, 0), (0, 1))) for each in flat])),
-        handles_mm=as_float32(np.concatenate([each[0] for each in handles])),
-        handle_structures=np.concatenate([each[1] for each in handles]),
-        handle_places=as_float32(np.concatenate([each[2] for each in handles])),
+        places=np.concatenate(places),
+        normals=as_float32(np.pad(across, ((0, 0), (0, 1)))),
+        handles_mm=as_float32(np.concatenate([path for _, path in material])),
+        handle_structures=np.concatenate([np.full(len(path), index) for index, path in material]),
+        handle_places=np.concatenate([_places(len(path)) for _, path in material]),
         flow_axis=as_float32([0, 1]),
     )
+
+
+def _places(count: int) -> Float32Array:
+    """Places [N, 2] of points along a drawing."""
+    return as_float32(np.stack([np.linspace(0, 1, count), np.full(count, 0.5)], axis=1))

@@ -26,7 +26,7 @@ from training.evaluation.realism.reference import Reference, load_reference
 from training.evaluation.realism.sheets import draw_classified
 from training.evaluation.realism.statistics import SIDE_PX, STATISTICS
 from training.simulator.contact_sheet import LEGEND_PX, with_legend
-from training.simulator.planes import VIEWS
+from training.simulator.views.names import VIEWS
 from training.simulator.styles import FAMILIES
 
 SLOPE = Reference("research", "slope", (10.0, 50.0, 90.0), (-3.1, -2.9, -2.7), 1, 60, "somewhere")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from training.simulator.cine import SimulatedCine, simulate_cine
-from training.simulator.planes import VIEWS
+from training.simulator.views.names import VIEWS
 from training.simulator.styles import SEEN_STYLES, STYLES, UNSEEN_STYLES
 
 FEW_TIMES_MS = np.array([0.0, 130.0, 410.0])

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from training.simulator.contact_sheet import LABEL_PX, kind_sheet, phase_strip, quiz_sheet, style_sheet
-from training.simulator.planes import VIEWS
+from training.simulator.views.names import VIEWS
 from training.simulator.variants import KINDS
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from training.simulator.cine import FILMS, SimulatedCine, simulate_cine
-from training.simulator.planes import VIEWS
+from training.simulator.views.names import VIEWS
 from training.simulator.styles import STYLES
 from training.simulator.variants import KINDS, USABLE_VARIANTS, VARIANTS
 

@@ -11,7 +11,7 @@ import pytest
 
 from training.simulator.cine import SimulatedCine, simulate_cine
 from training.simulator.commands import Job, SetOrder, pick_style, simulate_set, write_set
-from training.simulator.planes import VIEWS
+from training.simulator.views.names import VIEWS
 from training.simulator.styles import STYLES
 from training.simulator.variants import KINDS
 from training.simulator.writers import to_grey, write_avi, write_dicom, write_mp4, write_npz
