@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from training.simulator.variants import VARIANTS
+from training.simulator.views.names import PLANES, VIEW_CLASSES
 
 EXIT_FAILED, EXIT_WRONG_USE = 1, 2
+SHOWN, WRITTEN = "What is shown", "How it is written"
 
 train_app = typer.Typer(help="Train a model that the service can serve.", no_args_is_help=True)
 
@@ -38,7 +42,9 @@ def train() -> None:
 
 @train_app.command("classifier")
 def train_classifier(
-    preset: Annotated[str, typer.Option(help="smoke (seconds), cpu (2 cores, 40 minutes) or gpu (one large GPU).")],
+    preset: Annotated[
+        str, typer.Option(help="smoke (seconds), small (minutes), cpu (2 cores, 40 minutes) or gpu (one large GPU).")
+    ],
     out: Annotated[Path | None, typer.Option(help="Folder of the run; default runs/classifier-PRESET.")] = None,
     cache: Annotated[Path, typer.Option(help="Where rendered frames are kept between runs.")] = Path("runs/frames"),
     print_config: Annotated[bool, typer.Option(help="Print the resolved experiment as JSON and stop.")] = False,
@@ -90,35 +96,129 @@ def _known_variant(name: str) -> str:
     return name
 
 
+def _known_plane(name: str | None) -> str | None:
+    """Give the name back, or stop as wrong use."""
+    if name is not None and name not in PLANES:
+        raise typer.BadParameter(f"expected one of {', '.join(PLANES)}")
+    return name
+
+
+def _known_shares(text: str) -> str:
+    """Give shares of views back, or stop as wrong use."""
+    shares = parse_shares(text)
+    if not shares or any(view not in VIEW_CLASSES or not 0 <= share < inf for view, share in shares):
+        raise typer.BadParameter(f"expected VIEW=SHARE,... of {', '.join(VIEW_CLASSES)}, such as A4C=2,OTHER=1")
+    return text
+
+
+def parse_shares(text: str) -> tuple[tuple[str, float], ...]:
+    """Read `VIEW=SHARE,...`; nothing when it is written otherwise."""
+    parts = [part.partition("=") for part in text.replace(" ", "").split(",")]
+    try:
+        return tuple((view.upper(), float(share)) for view, _, share in parts)
+    except ValueError:
+        return ()
+
+
 def simulate(  # noqa: PLR0913, PLR0917 - each argument is an option of the command line
-    subjects: Annotated[int, typer.Option(min=1, help="How many hearts; each is seen in all four views.")],
-    out: Annotated[Path, typer.Option(help="Folder for the cines and their manifest.csv.")],
-    file_format: Annotated[FileFormat, typer.Option("--format", help="How cines are written.")] = FileFormat.NPZ,
-    size: Annotated[
-        int, typer.Option(min=0, help="Side of square pictures, px; 0 keeps each source style's own screen.")
-    ] = 112,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 1,
-    truth: Annotated[bool, typer.Option("--truth", help="Store the truth of every frame as well (npz only).")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Number of the first subject; the same number, the same heart.")] = 0,
+    subjects: Annotated[int, typer.Option(min=1, help="How many hearts; the same number gives the same heart.")],
+    out: Annotated[Path, typer.Option(help="Folder for the cines, their manifest.csv and the order.json of the set.")],
+    seed: Annotated[int, typer.Option(min=0, help="Number of the first heart.", rich_help_panel=SHOWN)] = 0,
+    views: Annotated[
+        str,
+        typer.Option(
+            callback=_known_shares,
+            help="Shares of the views among the cines, on any scale: VIEW=SHARE,... of A2C, A4C, PLAX, PSAX, OTHER. The"
+            " commonest view is made of every heart; none is made twice of one.",
+            rich_help_panel=SHOWN,
+        ),
+    ] = "A2C=1,A4C=1,PLAX=1,PSAX=1",
+    plane: Annotated[
+        str | None,
+        typer.Option(
+            callback=_known_plane,
+            help=f"Show this plane, whatever its view: {', '.join(PLANES)}. One cine a heart.",
+            rich_help_panel=SHOWN,
+        ),
+    ] = None,
+    style: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Look of the scanner: a name from training/simulator/sources, or random. Give it again for more; each"
+            " is as frequent, whatever the view. All sources by default.",
+            rich_help_panel=SHOWN,
+        ),
+    ] = None,
     variant: Annotated[
         str,
-        typer.Option(callback=_known_variant, help=f"What the cines are: {', '.join(VARIANTS)}."),
+        typer.Option(
+            callback=_known_variant, help=f"What the cines are: {', '.join(VARIANTS)}.", rich_help_panel=SHOWN
+        ),
     ] = "b_mode",
+    file_format: Annotated[
+        FileFormat, typer.Option("--format", help="How cines are written.", rich_help_panel=WRITTEN)
+    ] = FileFormat.NPZ,
+    size: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Side of square pictures, px; 0 keeps each source's own screen.", rich_help_panel=WRITTEN
+        ),
+    ] = 112,
+    truth: Annotated[
+        bool,
+        typer.Option(
+            "--truth",
+            help="Write the truth too, in the npz or in FILE.truth.npz beside it: masks, contours, landmarks, mitral"
+            " valve, displacement, plane angles, label volumes. Four times as slow.",
+            rich_help_panel=WRITTEN,
+        ),
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that render; one for each core by default.", rich_help_panel=WRITTEN),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Simulate echocardiogram cines of beating hearts, with their views and ejection fractions known. Needs no torch.
+    """Simulate echocardiogram cines of beating hearts, with all that is true of them known. Needs no torch.
 
-    Example: echoplane simulate --subjects 10 --out out/cines --format dicom --size 0 --variant colour_doppler
+    Every file depends on its heart, its view and the options alone: the same command gives the same bytes, whatever the
+    number of workers. A run that was stopped, by Ctrl-C, a kill or a full disk, goes on when the command is given
+    again; what is damaged is made again. A folder is bound to its options and to the simulator that began it.
+
+    The manifest tells of each cine its view, plane, style, ejection fraction, end-diastolic and end-systolic frame, and
+    the shares of the views in what its plane cuts: its label where a plane lies between two views.
+
+    To begin with:
+
+    - four views of ten hearts, to look at: `echoplane simulate --subjects 10 --out out/cines --format avi`
+
+    - a set to learn from, five classes: `echoplane simulate --subjects 20000 --out data/learn --style random
+      --views A2C=18,A4C=18,PLAX=18,PSAX=18,OTHER=28`
+
+    - short axes at the aortic valve, as a site sends them: `echoplane simulate --subjects 50 --out out/aortic
+      --plane psax_aortic --format dicom --size 0`
+
+    - masks, contours and motion: `echoplane simulate --subjects 100 --out data/motion --views A4C=1 --truth`
     """
-    if truth and file_format is not FileFormat.NPZ:
-        print("Found --truth with a format that cannot hold it; expected --format npz.", file=sys.stderr)
-        raise typer.Exit(EXIT_WRONG_USE)
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")  # a worker a core; read when numpy is loaded
     with told_clearly():
         from training.simulator.commands import SetOrder, simulate_set
 
-        order = SetOrder(subjects, out, file_format.value, size or None, truth, seed, variant)
-        paths = simulate_set(order, workers)
-        _answer({"folder": str(out), "manifest": str(out / "manifest.csv"), "cines": len(paths)}, as_json)
+        order = SetOrder(
+            subjects,
+            out,
+            file_format.value,
+            size or None,
+            truth,
+            seed,
+            variant,
+            parse_shares(views),
+            tuple(style or ()),
+            plane,
+        )
+        made = simulate_set(order, workers)
+        _answer({"folder": str(out), "manifest": str(made.manifest), "cines": made.cines, "found": made.found}, as_json)
 
 
 @contextmanager

@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 
 import cv2
@@ -31,12 +30,12 @@ from services.cine.cine import (
 )
 from services.cine.preprocessing import preprocess_cine, preprocessing_fingerprint, to_frames
 from services.cine.sector import Sector, find_sector
-from services.cine.views import ANSWERED_VIEWS
 from training.classifier.config import ClassifierConfig
-from training.classifier.simulation import CineOrder, LabelledCine, families, random_style, simulate
+from training.classifier.simulation import CineOrder, LabelledCine, simulate
 from training.classifier.splits import Split, order_cines
 from training.progress import show_progress
 from training.simulator.cine import SimulatedCine
+from training.simulator.fingerprint import simulator_fingerprint
 
 NameArray = NDArray[np.str_]
 Simulate = Callable[[CineOrder], LabelledCine]
@@ -211,14 +210,4 @@ def _join(parts: list[FrameSet]) -> FrameSet:
 def _digest(orders: tuple[CineOrder, ...]) -> str:
     """Name a cache folder by what is ordered and by what simulator and preprocessing do today."""
     text = json.dumps([asdict(order) for order in orders])
-    return hashlib.sha256(f"{text}{_simulator_fingerprint()}{preprocessing_fingerprint()}".encode()).hexdigest()[:16]
-
-
-@cache
-def _simulator_fingerprint() -> str:
-    """Digest one small frame of every view and style: another simulator means other data."""
-    digest = hashlib.sha256()
-    for style in (*(style for styles in families().values() for style in styles), random_style(())):
-        for view in ANSWERED_VIEWS:
-            digest.update(simulate(CineOrder(0, view, style, 112, (120.0,))).cine.frames.tobytes())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256(f"{text}{simulator_fingerprint()}{preprocessing_fingerprint()}".encode()).hexdigest()[:16]

@@ -103,7 +103,8 @@ def outlines(
 ) -> None:
     """Ask a linear probe for the view of training frames of which it sees nothing but the sector's outline.
 
-    Exit code 1 when it does better than chance.
+    As rendered the outline tells a little, because the service finds it by what moves and shines. Exit code 1 when the
+    probe does better than chance on frames as training changes them.
 
     Example: echoplane evaluate outlines --preset small
     """
@@ -119,7 +120,7 @@ def outlines(
         found = {name: probe_outlines(frames, changes, config.loop.seed) for name, changes in probes.items()}
         for name, one in found.items():
             typer.echo(f"{name}: {one.accuracy:.3f} of views named, chance .250 ± {one.margin:.3f}", err=True)
-        if not all(one.is_at_chance for one in found.values()):
+        if not found["as trained on"].is_at_chance:
             raise typer.Exit(1)
 
 

@@ -11,15 +11,14 @@ from training.simulator.sources.recipes import Colour, TextBlock
 from training.simulator.styles import StyleDraw
 
 GLYPH_PX = 26.0  # height of a line of OpenCV's plain letters at size 1, with a gap
+BLOCK_LINES = 4  # after which the next block goes on with the settings
 LEAST_SIZE = 0.16  # smaller letters are no longer drawn
 PLACES = ("Echo Lab", "Adult Echo", "Cardiology", "TTE", "Room 4", "Ward 3")
 PROBES = ("S5-1", "M5Sc", "X5-1", "P4-2", "3Sc", "SP5")
 FIXED = ("2D", "HGen", "HPen", "P Low", "P Med", "Res", "General", "Pen", "Map A", "Map C", "AO 100%", "Frq Har", "OTI")
-
+LEAST_STEP_PX = 3.5  # from line to line
 RIGHT = 0.99  # right edge of what is written at the right
-Writer = Callable[
-    [str, float, float], None
-]  # text, shares of width and height of its lower left, or at `RIGHT`, corner
+Writer = Callable[[str, float, float], None]  # text, and shares of width and height of its lower corner
 
 
 def write_captions(
@@ -27,10 +26,8 @@ def write_captions(
 ) -> None:
     """Write what the style says on [H, W, 3] BGR, in place."""
     height, width = picture.shape[:2]
-    size, step = (
-        max(style.marks.text_height * height / GLYPH_PX, LEAST_SIZE),
-        max(style.marks.text_height, 3.5 / height),
-    )
+    size = max(style.marks.text_height * height / GLYPH_PX, LEAST_SIZE)
+    step = max(style.marks.text_height, LEAST_STEP_PX / height)
     ink: Colour = style.marks.ink[::-1]
 
     def write(text: str, x: float, y: float) -> None:
@@ -40,8 +37,9 @@ def write_captions(
 
     if "text" in style.overlays:
         lines = _settings(screen, style, rng)
-        for block in sorted(style.marks.text_blocks):
-            _BLOCKS[block](write, lines, step, rng)
+        for number, block in enumerate(sorted(style.marks.text_blocks)):
+            first = number * BLOCK_LINES % len(lines)
+            _BLOCKS[block](write, lines[first:] + lines[:first], step, rng)
     if "heart_rate" in style.overlays:
         write(f"{heart_rate_bpm:.0f} bpm", RIGHT, 0.9 - step)
 
@@ -63,7 +61,7 @@ def _settings(screen: Screen, style: StyleDraw, rng: np.random.Generator) -> lis
 
 
 def _column(write: Writer, lines: list[str], step: float, rng: np.random.Generator, x: float) -> None:
-    top = float(rng.uniform(0.05, 0.3))
+    top = 0.34 if x == RIGHT else 3.7 * step + float(rng.uniform(0, 0.2))  # below the grey bar, below the corner's note
     for row, line in enumerate(lines[: int(rng.integers(3, 11))]):
         write(line, x, top + 1.25 * row * step)
 

@@ -20,10 +20,17 @@ LEAST_LOSS = 0.95  # a picture that keeps this share of its pixels along an axis
 LEAST_SIGMA_PX = 0.25  # a narrower blur or tremble does not show
 LEAST_NOISE_GREY = 0.5
 CODED_FROM_SCALE = 0.6  # pictures much smaller than their export do not show its blocks
-LARGE_PX, FINE_QUALITY = 320, 70  # nor does a picture higher than this, coded finer than this: milliseconds for nothing
+LARGE_PX = 260  # a picture up to this height shows each of its pixels
+FINE_QUALITY = 70  # a larger one coded at least so finely looks the same: milliseconds for nothing
 DEBLOCKED_SIGMA_PX = 0.6  # of H.264's in-loop filter, by eye
 NOISE_ALONG_PX = 1.2  # a tape's noise is longer than high
 DITHER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], dtype=np.float32) / 16 - 0.5
+
+
+def conversion(style: StyleDraw, screen: Screen) -> int:
+    """OpenCV's flag for scan conversion: a small clip made by leaving out pixels has its lines left out too."""
+    is_sampled = style.export.kernel is Kernel.NEAREST and screen.height_px <= LARGE_PX
+    return cv2.INTER_NEAREST if is_sampled else cv2.INTER_LINEAR
 
 
 def dress(grey: ByteArray, screen: Screen, style: StyleDraw, seed: Sequence[int], time_ms: float) -> ByteArray:

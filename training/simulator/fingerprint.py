@@ -18,7 +18,8 @@ def simulator_fingerprint() -> str:
     stand for every variant, and a set that was refused without need costs less than one that is two sets.
     """
     folder = Path(__file__).parent
-    digest = hashlib.sha256(f"{np.__version__} {cv2.__version__} {contourpy.__version__} {pydicom.__version__}".encode())
+    versions = [library.__version__ for library in (np, cv2, contourpy, pydicom)]
+    digest = hashlib.sha256(" ".join(versions).encode())
     for path in sorted(path for path in folder.rglob("*") if path.suffix in SOURCES):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

@@ -4,6 +4,7 @@ import csv
 import fcntl
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from services.cine.errors import ConfigError
 
-ORDER_NAME, MANIFEST_NAME, PARTIAL_NAME, LOCK_NAME = "order.json", "manifest.csv", "manifest.partial.csv", ".lock"
+ORDER_NAME, MANIFEST_NAME, PARTIAL_NAME = "order.json", "manifest.csv", "manifest.partial.csv"
 HALF_DONE = ".half-"  # how the name of a file begins that is not whole yet
 FRESH_FOLDER = "Give the settings of order.json again, or write to a new --out folder."
 
@@ -89,17 +90,26 @@ def open_journal(folder: Path, terms: Mapping[str, Any], columns: Sequence[str])
         ConfigError: the folder holds a set of other terms, or files of an unknown one, or another run writes to it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK_NAME).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigError(
-                found="another run that writes to this folder", expected="none", advice="Wait until it has ended."
-            ) from error
+    with _alone_in(folder):
         _bind(folder, terms)
         for path in folder.glob(f"{HALF_DONE}*"):
             path.unlink()
         yield Journal(folder, columns)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold a folder; the system lets go of it when this process ends, however it does."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise ConfigError(
+            found="another run that writes to this folder", expected="none", advice="Wait until it has ended."
+        ) from error
+    finally:
+        os.close(held)
 
 
 def _bind(folder: Path, terms: Mapping[str, Any]) -> None:

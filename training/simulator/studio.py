@@ -9,7 +9,7 @@ import numpy as np
 
 from training.simulator.anatomy import Subject, draw_subject
 from training.simulator.arrays import BoolArray, ByteArray, TimeArray, as_bytes
-from training.simulator.export_dressing import dress, tint
+from training.simulator.export_dressing import conversion, dress, tint
 from training.simulator.heart.heart import Heart, build_heart
 from training.simulator.motion import HeartState, Rhythm, draw_rhythm
 from training.simulator.overlays import draw_static, draw_sweep
@@ -131,7 +131,8 @@ class Studio:
     def grey(self, time_ms: float) -> ByteArray:
         """The sector alone [H, W] at a time in ms, black round it."""
         lines = self.scanner.scan(self.scene_at(time_ms), time_ms)
-        grey = cv2.remap(lines, *self.maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        how = conversion(self.style, self.screen)
+        grey = cv2.remap(lines, *self.maps, how, borderMode=cv2.BORDER_REPLICATE)
         return dress(as_bytes(grey), self.screen, self.style, self.seed, time_ms)
 
     def picture(self, time_ms: float) -> ByteArray:

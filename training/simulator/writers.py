@@ -158,7 +158,8 @@ def _add_identity(dataset: Dataset, cine: SimulatedCine) -> None:
     """Patient, study, series, equipment and SOP Common modules; nothing but a synthetic patient number."""
     truth = cine.truth
     times = f"{len(cine.frames)}x{frame_step_ms(cine):.3f}ms"
-    name = f"{truth.seed}-{truth.view}-{truth.plane}-{truth.style}-{truth.variant}-{truth.kind}-{cine.frames.shape[1:]}-{times}"
+    what = f"{truth.view}-{truth.plane}-{truth.style}-{truth.variant}-{truth.kind}"
+    name = f"{truth.seed}-{what}-{cine.frames.shape[1:]}-{times}"
     dataset.SOPClassUID = US_MULTI_FRAME
     dataset.SOPInstanceUID = _uid("instance", name)
     dataset.PatientName = "Simulated^Subject"

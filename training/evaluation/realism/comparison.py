@@ -40,6 +40,12 @@ class Row:
         return Mark.LOW if median < low else Mark.HIGH if median > high else Mark.INSIDE
 
     @property
+    def spread(self) -> float:
+        """How far apart low and high lie, simulated over real; NaN where there is no range."""
+        low, _, high = self.reference.values
+        return (self.simulated[2] - self.simulated[0]) / (high - low)
+
+    @property
     def is_comparable(self) -> bool:
         """Whether there is both a simulated median and a real range."""
         return self.mark is not Mark.NONE
@@ -53,6 +59,7 @@ class Row:
             "simulated_items": self.items,
             "real": [_plain(value) for value in self.reference.values],
             "real_items": self.reference.items,
+            "spread": _plain(self.spread),
             "outside": str(self.mark) if self.mark in (Mark.LOW, Mark.HIGH) else None,
         }
 
@@ -85,11 +92,12 @@ def write_triple(values: Triple, decimals: int) -> str:
     return " / ".join("-" if np.isnan(value) else f"{value:.{decimals}f}" for value in values)
 
 
-def cells(row: Row) -> tuple[str, str, str, str]:
-    """Give what a table shows of a row: statistic, simulated, real, mark."""
+def cells(row: Row) -> tuple[str, str, str, str, str]:
+    """Give what a table shows of a row: statistic, simulated, real, spread of simulated over real, mark."""
     reference = row.reference
     simulated, real = (write_triple(values, reference.decimals) for values in (row.simulated, reference.values))
-    return reference.statistic, simulated, real, "-" if row.mark is Mark.NONE else str(row.mark)
+    spread = "-" if np.isnan(row.spread) else f"{row.spread:.1f}"
+    return reference.statistic, simulated, real, spread, "-" if row.mark is Mark.NONE else str(row.mark)
 
 
 def _plain(value: float) -> float | None:

@@ -19,7 +19,7 @@ from training.simulator.writers import to_grey
 REGIONS = ("lv_cavity", "myocardium", "la")
 
 SAME_TOP_MM = 1.0
-"""A sector whose first row lies deeper than its small arc by more is zoomed: depths cannot be told as real ones were."""
+"""A sector whose first row lies deeper than its small arc by more is zoomed: its depths are not as real ones were."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,14 @@ class Shown:
         return self.top_mm < self.screen.start_mm + SAME_TOP_MM
 
 
-def measure_heart(subject: int, view: str, style: str) -> list[tuple[str, dict[str, float]]]:
+def measure_heart(
+    subject: int, view: str, style: str, without: frozenset[str] = frozenset()
+) -> list[tuple[str, dict[str, float]]]:
     """Measure an A4C at both ends of the beat: anatomy, pose and ejection fraction once, grey levels of either end.
 
     Nothing where the plane misses a hinge of the mitral valve at either end.
     """
-    cine = simulate_cine(subject, view, style, frame_times_ms=end_times_ms(subject, view))
+    cine = simulate_cine(subject, view, style, frame_times_ms=end_times_ms(subject, view), without=without)
     diastole, systole = show(cine)
     if not (len(diastole.contour_mm) and len(systole.contour_mm)):
         return []
@@ -105,7 +107,8 @@ def _open(outline: FloatArray | None, hinges: FloatArray) -> FloatArray:
     ring = np.roll(outline, -first, axis=0)
     cut = (last - first) % len(outline)
     parts = ring[: cut + 1], np.concatenate([ring[cut:], ring[:1]])[::-1]
-    return max(parts, key=lambda part: float(np.hypot(*np.diff(part, axis=0).T).sum()))
+    longer = max(parts, key=lambda part: float(np.hypot(*np.diff(part, axis=0).T).sum()))
+    return np.concatenate([hinges[:1], longer[1:-1], hinges[1:]])
 
 
 def _measure_anatomy(shown: Shown) -> dict[str, float]:

@@ -44,12 +44,13 @@ Found = list[tuple[str, dict[str, float]]]
 
 @dataclass(frozen=True)
 class Order:
-    """One cine to make and measure; the same order gives the same values."""
+    """One cine to make and measure, for an ablation without some physics; the same order gives the same values."""
 
     subject: int
     family: str
     view: str
     style: str
+    without: frozenset[str] = frozenset()
 
 
 def plan(cines: int, seed: int) -> list[Order]:
@@ -83,12 +84,14 @@ def measure_order(order: Order) -> Found:
         return _measure_clip(order, start_ms + np.arange(CLIP_LENGTH, dtype=np.float64) * CLIP_STEP_MS)
     measured = measure(squares(film(order, np.array([start_ms])))[0])
     found: Found = [] if measured is None else [(order.family, measured)]
-    return found + measure_heart(order.subject, order.view, order.style) if order.family == ANATOMY_FAMILY else found
+    if order.family == ANATOMY_FAMILY:
+        found += measure_heart(order.subject, order.view, order.style, order.without)
+    return found
 
 
 def film(order: Order, times_ms: TimesArray) -> SimulatedCine:
     """Render an ordered cine on its own canvas at some times, [T] ms."""
-    return simulate_cine(order.subject, order.view, order.style, frame_times_ms=times_ms)
+    return simulate_cine(order.subject, order.view, order.style, frame_times_ms=times_ms, without=order.without)
 
 
 def squares(cine: SimulatedCine) -> UInt8Array:

@@ -72,7 +72,7 @@ def print_tables(rows: Sequence[Row], by_style: dict[str, list[Row]]) -> None:
     """Print a table a group, and one of the styles by themselves, on stderr."""
     console = Console(stderr=True)
     for group in groups(rows):
-        table = Table("statistic", "simulated", "real", "outside", title=TITLES[group], title_justify="left")
+        table = Table("statistic", "simulated", "real", "spread", "outside", title=TITLES[group], title_justify="left")
         for row in rows:
             if row.reference.group == group:
                 table.add_row(*cells(row))
@@ -105,11 +105,12 @@ def write_markdown(rows: Sequence[Row], by_style: dict[str, list[Row]], task: Ta
         "",
         f"`echoplane evaluate realism --cines {task.cines} --seed {task.seed}`: {compared - marked} of {compared}",
         "simulated medians lie within the real range. Real figures are statistics of public images (`reference.csv`).",
+        "Spread: how far apart the outer percentiles lie, simulated over real.",
     ]
     for group in groups(rows):
         mine = [row for row in rows if row.reference.group == group]
         lines += ["", f"## {TITLES[group]}", "", f"{_items(mine)}; real: {mine[0].reference.origin}.", ""]
-        lines += ["| statistic | simulated | real | outside |", "|---|--:|--:|---|"]
+        lines += ["| statistic | simulated | real | spread | outside |", "|---|--:|--:|--:|---|"]
         lines += [f"| {' | '.join(cells(row))} |" for row in mine]
     lines += ["", "## Styles by themselves", "", "Outside the real range of its family, by median.", ""]
     lines += ["| style | family | cines | low | high |", "|---|---|--:|---|---|"]

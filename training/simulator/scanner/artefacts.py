@@ -19,7 +19,9 @@ from training.simulator.scanner.speckle import (
     scatterer_bank,
 )
 
-CLUTTER_TURN_MS = 900.0  # a quarter of the time in which haze changes and comes back
+CLUTTER_TURNS_MS = ((500.0, 1100.0), (80.0, 150.0))
+"""Quarter of the time in which haze changes and comes back: half of it lies nearly still, half flickers like blood."""
+
 CLUTTER_STRETCH = (0.6, 1.0)  # haze has wider grain than tissue: it comes from off the axis
 NEAR_REACH_MM = (12.0, 26.0)
 SKIN_SPACING_MM = (3.0, 6.5)
@@ -87,16 +89,19 @@ class Clutter:
         skin = 10 ** (settings.reverberation_db / 20) * layers
         amplitude = (haze + near + skin) * 10 ** (loss_db / 40) + lung.amplitude
         stretched = places * as_float32(CLUTTER_STRETCH)
-        draws = rng.uniform(0, BANK_PX, (2, 2)).astype(np.float32)
+        draws = rng.uniform(0, BANK_PX, (4, 2)).astype(np.float32)
         fields = [look_up(scatterer_bank(), stretched, BANK_MM_PER_PX, draw) for draw in draws]
-        self._fields = [as_float32(field * amplitude[..., None]) for field in fields]
+        shared = as_float32(amplitude * np.sqrt(0.5))[..., None]
+        self._fields = [as_float32(field * shared) for field in fields]
+        self._turns_ms = [float(rng.uniform(*limits)) for limits in CLUTTER_TURNS_MS]
 
     def at(self, time_ms: float) -> Float32Array:
         """Complex echoes [rows, beams, 2]."""
-        turn = time_ms / CLUTTER_TURN_MS * np.pi / 2
-        return as_float32(
-            cv2.addWeighted(self._fields[0], float(np.cos(turn)), self._fields[1], float(np.sin(turn)), 0.0)
-        )
+        slow, quick = (time_ms / turn_ms * np.pi / 2 for turn_ms in self._turns_ms)
+        one, two, three, four = self._fields
+        still = cv2.addWeighted(one, float(np.cos(slow)), two, float(np.sin(slow)), 0.0)
+        flicker = cv2.addWeighted(three, float(np.cos(quick)), four, float(np.sin(quick)), 0.0)
+        return as_float32(cv2.add(still, flicker))
 
 
 class ReceiverNoise:

@@ -14,7 +14,7 @@ FASCIA_MM, FASCIA_DB, FASCIA_SHARE = 7.0, 9.0, 0.16
 SKIN_MM, SKIN_DB = 14.0, 5.0
 SKIN_STRETCH = (0.18, 1.5)  # layers of the chest wall lie across the beams
 FASCIA_STRETCH = (0.35, 1.0)
-DECAY_DB_PER_CM = 0.45  # behind the heart little is met that answers
+DECAY_DB_PER_CM = (0.0, 1.0)  # behind the heart little is met that answers
 
 
 def draw_background(level_db: float, grid: PolarGrid, rng: np.random.Generator) -> Float32Array:
@@ -30,5 +30,5 @@ def draw_background(level_db: float, grid: PolarGrid, rng: np.random.Generator) 
     skin = np.exp(-((grid.depths_mm / SKIN_MM) ** 2))[:, None]
     level = level_db + LARGE_DB * field(LARGE_MM, 2) + MIDDLE_DB * field(MIDDLE_MM, 3)
     level = level + FASCIA_DB * ridges * where + skin * (SKIN_DB + 5.0 * field(MIDDLE_MM, 4, SKIN_STRETCH))
-    level = level - DECAY_DB_PER_CM * np.maximum(grid.depths_mm - 60, 0)[:, None] / 10
+    level = level - rng.uniform(*DECAY_DB_PER_CM) * np.maximum(grid.depths_mm - 60, 0)[:, None] / 10
     return as_float32(10 ** (level / 10))

@@ -12,7 +12,7 @@ from training.simulator.scanner.speckle import CLOUD_MM_PER_PX, CLOUD_PX, cloud,
 MEAN_FREQUENCY_SHARE = 0.75
 """Of the received frequency: a harmonic picture sends at half of what it receives."""
 
-AROUND_DB = 0.85
+AROUND_DB = 0.75
 """Attenuation round the heart, dB/cm/MHz: skeletal muscle .96 (across its fibres), fat .63 (PMC10001275, table 4)."""
 
 LEFT_SHARE = 0.6
@@ -48,9 +48,9 @@ class Attenuation:
 
 
 def slider_gain_db(settings: ScannerSettings, grid: PolarGrid) -> Float32Array:
-    """Error of the gain sliders over depth, [rows, 1] dB."""
-    place = np.linspace(0, 1, grid.rows)
-    return as_float32(np.interp(place, SLIDER_PLACES, settings.tgc_error_db))[:, None]
+    """Error of the gain sliders over depth, [rows, beams] dB."""
+    gain = as_float32(np.interp(np.linspace(0, 1, grid.rows), SLIDER_PLACES, settings.tgc_error_db))
+    return np.repeat(gain[:, None], grid.beams, axis=1)
 
 
 def loss_db(settings: ScannerSettings, grid: PolarGrid, rng: np.random.Generator) -> Float32Array:

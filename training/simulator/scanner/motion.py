@@ -11,7 +11,7 @@ from training.simulator.scanner.grid import PolarGrid
 COARSE_ROWS, COARSE_BEAMS = 22, 16  # grid on which fields are interpolated
 CARRY_MM = 9.0  # how far a moving outline carries the tissue beside it
 FADING_MM = 5.0  # how far the level of a wall reaches into its thickness
-STILLNESS = 0.2  # weight of tissue that stays where it is
+STILLNESS = 0.05  # weight of tissue that stays where it is
 POINTS_LIMIT = 160  # more points than this change nothing at this smoothness
 
 

@@ -86,7 +86,7 @@ class Scanner:
         self._noise = ReceiverNoise(settings, grid, seed)
         self._spread = PointSpread(settings, grid)
         self._display = Display(settings, grid)
-        self._gain_db = slider_gain_db(settings, grid)  # [rows, 1]
+        self._gain_db = slider_gain_db(settings, grid)
         self._scale = self._measure_scale()  # [rows, 1]
 
     def scan(self, scene: Scene, time_ms: float) -> ByteArray:

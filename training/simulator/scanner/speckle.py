@@ -23,7 +23,7 @@ a standard deviation of 38 of 255 within muscle, and speckle alone makes about h
 CLOUD_PX = 512
 CLOUD_MM_PER_PX = 1.0
 
-RENEWAL_MS = 150.0
+RENEWAL_MS = 180.0
 """Time in which all scatterers are replaced once: measured correlations of the high-pass residual 1, 2, 4, 8 frames
 apart at 50 a second are .89, .78, .60, .46 (11 A4C clips)."""
 

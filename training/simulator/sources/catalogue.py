@@ -10,9 +10,10 @@ import numpy as np
 
 from services.cine.errors import ConfigError
 from training.configuration import load_config
-from training.simulator.sources.recipes import LIMITS, Range, Source, check
+from training.simulator.sources.limits import LIMITS, check
+from training.simulator.sources.recipes import Range, Source
 
-WIDE_CHANCE = 0.25  # of each range of the mixed source: wider than any file's
+WIDE_CHANCE = 0.15  # of each range of the mixed source: wider than any file's
 WIDER_BY = 0.15  # of what the files span, at either end
 
 _Recipe = TypeVar("_Recipe")

@@ -67,12 +67,15 @@ def _follow(recording: Recording) -> Iterator[tuple[Float32Array, Float32Array]]
     surfaces = recording.heart.surfaces
     rows = np.array([surface.keys.shape[2:4] for surface in surfaces])
     starts = np.concatenate([[0], np.cumsum(rows.prod(axis=1))])
-    frames = zip(recording.scenes[:-1], recording.scenes[1:], recording.states[1:], recording.poses[1:], strict=True)
-    for scene, following, state, pose in frames:
+    placed = [
+        pose.to_plane(recording.cut.vertices(state))[:, :2]
+        for pose, state in zip(recording.poses, recording.states, strict=True)
+    ]
+    frames = zip(recording.scenes[:-1], recording.scenes[1:], placed[:-1], placed[1:], strict=True)
+    for scene, following, before, after in frames:
         points, owners, places = _sample(scene)
-        placed = pose.to_plane(recording.cut.vertices(state))[:, :2]
-        after = _look_up(placed, starts[owners], rows[owners], places)
-        yield points, _snap(after, owners, following) - points
+        moved = _look_up(after - before, starts[owners], rows[owners], places)
+        yield points, _snap(as_float32(points + moved), owners, following) - points
 
 
 def _sample(scene: Scene) -> tuple[Float32Array, IntArray, Float32Array]:
@@ -137,11 +140,9 @@ def _spread(recording: Recording, points: Float32Array, moved: Float32Array) -> 
     first, last = screen.places_mm[0, 0], screen.places_mm[-1, -1]
     reach = (last - first) * as_float32([1 + 1 / (screen.width_px - 1), 1 + 1 / (screen.height_px - 1)])  # edge to edge
     counts = np.maximum(np.ceil(np.abs(reach) / CELL_MM).astype(int), 1)  # (columns, rows)
-    x, y = (
-        (first + last)[axis] / 2 + reach[axis] * ((np.arange(counts[axis], dtype=np.float32) + 0.5) / counts[axis] - 0.5)
-        for axis in (0, 1)
-    )
-    squared = as_float32(x[:, None] - points[:, 0]) ** 2, as_float32(y[:, None] - points[:, 1]) ** 2  # [columns, P], [rows, P]
+    from_middle = [(np.arange(count) + 0.5) / count - 0.5 for count in counts]
+    x, y = (as_float32((first + last)[axis] / 2 + reach[axis] * from_middle[axis]) for axis in (0, 1))
+    squared = (x[:, None] - points[:, 0]) ** 2, (y[:, None] - points[:, 1]) ** 2  # [columns, P] and [rows, P]
     total = np.full((len(y), len(x), 1), STILLNESS, dtype=np.float32)
     summed = np.zeros((len(y), len(x), 2), dtype=np.float32)
     for reach, weight in ((NEAR_MM, 1.0), (FAR_MM, FAR_WEIGHT)):

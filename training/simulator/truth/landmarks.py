@@ -103,6 +103,7 @@ def _on_plane(scene: Scene) -> dict[str, Float32Array]:
         is_near = float(np.linalg.norm(on_outline - marks[name])) < HINGE_REACH_MM
         marks[name] = on_outline if is_near else MISSING
     middle = as_float32(np.mean([marks[name] for name in hinges], axis=0))
-    is_seen = outline is not None and not np.isnan(middle).any()
-    marks["apex"] = outline[np.linalg.norm(outline - middle, axis=1).argmax()] if is_seen and outline is not None else MISSING
+    marks["apex"] = MISSING
+    if outline is not None and not np.isnan(middle).any():
+        marks["apex"] = outline[np.linalg.norm(outline - middle, axis=1).argmax()]
     return marks

@@ -46,7 +46,10 @@ class Recording:
         return tuple(self.cut.scene(state, pose) for state, pose in zip(self.states, self.poses, strict=True))
 
     def magnified(self, factor: int) -> "Recording":
-        """Give the same recording on a screen of `factor` times as many pixels a side (their middles lie at whole numbers)."""
+        """Give the same recording on a screen of `factor` times as many pixels a side.
+
+        The middles of pixels lie at whole numbers, so that a pixel becomes `factor` x `factor` within its own edges.
+        """
         return self._on(factor, self.screen.width_px * factor, self.screen.height_px * factor, (factor - 1) / 2)
 
     def thinned(self, step_px: int) -> "Recording":

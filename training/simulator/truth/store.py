@@ -8,8 +8,8 @@ the probe on the cutting plane, "heart" the heart's own x lateral, y anterior, z
 - `lv_contour_px`, `lv_contour_mm` [T, 64, 2]; `lv_area_mm2`, `lv_volume_ml`, `contraction` [T].
 - `landmarks_px`, `landmarks_mm` [T, L, 2] and `landmarks_off_plane_mm` [T, L], named by `landmark_names`;
   `heart_landmarks_mm` [T, K, 3] by `heart_landmark_names`; `mitral_px`, `mitral_mm` [T, 5, 2] by `mitral_names`.
-- `displacement_mm` [T-1, h, w, 2] float16, from each frame to the next on the plane, at every `displacement_step_px`-th
-  pixel: row i, column j is that of pixel (i, j) * step.
+- `displacement_mm` [T-1, h, w, 2] float16 to .01 mm, from each frame to the next on the plane, at every n-th pixel, n
+  being `displacement_step_px`: row i, column j is that of pixel (i n, j n).
 - `plane_rotation_deg`, `plane_tilt_deg`, `plane_distance_mm`, `plane_level_fraction`, `plane_foreshortening_fraction`
   [T].
 - `volume_ed`, `volume_es` [Z, Y, X] uint8 with `label_names`, `volume_spacing_mm`, `volume_origin_mm` [3] (x, y, z).
@@ -88,7 +88,7 @@ def _displacement(recording: Recording) -> Arrays:
     longest = max(recording.screen.width_px, recording.screen.height_px)
     step = -(-longest // FIELD_SIDE_PX)
     field = displacement_mm(recording.thinned(step))
-    return {"displacement_mm": field.astype(np.float16), "displacement_step_px": np.int64(step)}
+    return {"displacement_mm": field.round(2).astype(np.float16), "displacement_step_px": np.int64(step)}
 
 
 def _volumes(recording: Recording) -> Arrays:

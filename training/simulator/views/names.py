@@ -1,9 +1,34 @@
-"""Names of planes and of the classes of views."""
+"""Names of the planes, of the classes of views, and which planes a view is drawn from."""
 
-PLANES: tuple[str, ...] = (
-    "a2c", "a3c", "a4c", "a5c", "plax", "plax_valves", "psax_aortic", "psax_mitral", "psax_papillary", "psax_apical",
-    "rv_inflow", "rv_outflow", "subcostal", "suprasternal",
-    "sweep_a4c_a2c", "sweep_a2c_a3c", "sweep_plax_psax", "sweep_plax_rv_inflow",
-)
 VIEWS: tuple[str, ...] = ("A2C", "A4C", "PLAX", "PSAX")
+"""The four target views."""
+
 VIEW_CLASSES: tuple[str, ...] = (*VIEWS, "OTHER")
+"""With what is none of them, in the order of every vector of shares."""
+
+PLANE_SHARES: dict[str, dict[str, float]] = {
+    "A2C": {"a2c": 1.0},
+    "A4C": {"a4c": 1.0},
+    "PLAX": {"plax": 0.8, "plax_valves": 0.2},
+    "PSAX": {"psax_aortic": 0.42, "psax_mitral": 0.2, "psax_papillary": 0.25, "psax_apical": 0.13},
+    "OTHER": {
+        "a3c": 0.14,
+        "a5c": 0.14,
+        "rv_inflow": 0.1,
+        "rv_outflow": 0.1,
+        "subcostal": 0.14,
+        "suprasternal": 0.1,
+        "sweep_a4c_a2c": 0.08,
+        "sweep_a2c_a3c": 0.06,
+        "sweep_plax_psax": 0.08,
+        "sweep_plax_rv_inflow": 0.06,
+    },
+}
+"""Several public sets mean the aortic-valve level by PSAX: it is at least two in five."""
+
+PLANES: tuple[str, ...] = tuple(plane for shares in PLANE_SHARES.values() for plane in shares)
+
+
+def view_of(plane: str) -> str:
+    """Name the view that a plane is drawn for; what it is told as depends on what it cuts."""
+    return next(view for view, shares in PLANE_SHARES.items() if plane in shares)

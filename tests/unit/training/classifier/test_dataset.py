@@ -71,9 +71,11 @@ def test_frames_know_their_cine_view_and_subject() -> None:
 
 
 def test_a_still_is_taken_by_its_first_frame() -> None:
-    frames, is_found = prepare(simulate(ORDER).cine, is_still=True)
-    assert is_found
-    assert frames.shape == (3, 112, 112)
+    cine = simulate(ORDER).cine
+    alone = SimulatedCine(cine.frames[:1], cine.frame_times_ms[:1], cine.truth)
+    still, is_found = prepare(cine, is_still=True)
+    assert (still[0] == prepare(alone)[0][0]).all()
+    assert is_found is prepare(alone)[1]
 
 
 def test_what_is_no_heart_is_none_of_the_four_and_has_no_traits() -> None:

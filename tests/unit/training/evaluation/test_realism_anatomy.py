@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from training.evaluation.realism.anatomy import APICAL_FROM, find_axis, measure_grey, measure_pose, measure_ventricle
-from training.evaluation.realism.hearts import Shown, show
+from training.evaluation.realism.hearts import REGIONS, Shown, show
 from training.simulator.cine import simulate_cine
+from training.simulator.screen import Screen
+from training.simulator.truth.landmarks import picture_landmarks
 
 LENGTH_MM, WIDTH_MM = 80.0, 46.0
 
@@ -39,6 +41,23 @@ def test_pose_is_that_of_apex_and_annulus() -> None:
     assert found["annulus_depth_fraction"] == pytest.approx((31 + LENGTH_MM * np.cos(np.radians(15))) / 150, abs=0.005)
 
 
+def screen(height_px: int, width_px: int, **changed: float) -> Screen:
+    """A sector that fills a canvas of 1 mm pixels, the beams meeting above its middle."""
+    plain = Screen(
+        width_px=width_px,
+        height_px=height_px,
+        probe_x_px=width_px / 2,
+        probe_y_px=-1000.0,
+        px_per_mm=1.0,
+        depth_mm=2000.0,
+        opening_deg=90.0,
+        start_mm=1.0,
+        cut_mm=2000.0,
+        is_flipped=False,
+    )
+    return replace(plain, **changed)
+
+
 def test_grey_levels_are_told_by_region() -> None:
     frame = np.full((120, 100), 40, np.uint8)
     cavity, wall, atrium = (np.zeros(frame.shape, bool) for _ in range(3))
@@ -49,40 +68,50 @@ def test_grey_levels_are_told_by_region() -> None:
     frame[:, :50], frame[:, 50:] = 120, 90
     frame[: round(90 - APICAL_FROM * 60)] = 70
     frame[cavity], frame[atrium] = 30, 55
-    axis = find_axis(np.array([[40, 90], [40, 40], [50, 30], [60, 40], [60, 90]], np.float32))
-    masks = {"lv_cavity": cavity, "lv_wall": wall, "la_cavity": atrium}
-    found = measure_grey(frame, masks, np.ones(frame.shape, bool), axis)
+    contour = np.array([[-10, 1090], [-10, 1040], [0, 1030], [10, 1040], [10, 1090]], np.float32)
+    masks = {"lv_cavity": cavity, "myocardium": wall, "la": atrium}
     expected = {"lv_cavity": 30, "septum": 120, "lateral_wall": 90, "apical_muscle": 70, "la_cavity": 55}
+    found = measure_grey(frame, masks, screen(120, 100), contour)
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1.5)
     assert found["septum_minus_lateral"] == pytest.approx(30, abs=2)
     assert found["lateral_wall_above_cavity"] == pytest.approx(60, abs=2)
     assert found["cavity_sd"] == 0
+    mirrored = {name: mask[:, ::-1] for name, mask in masks.items()}
+    flipped = measure_grey(frame[:, ::-1], mirrored, screen(120, 100, probe_x_px=49.0, is_flipped=True), contour)
+    assert flipped["septum"] == pytest.approx(found["septum"], abs=1.5)
 
 
 def test_a_region_that_is_not_seen_has_no_grey_level() -> None:
     empty = np.zeros((50, 50), bool)
-    axis = find_axis(np.array([[10, 40], [20, 5], [30, 40]], np.float32))
-    masks = {"lv_cavity": empty, "lv_wall": empty, "la_cavity": empty}
-    found = measure_grey(np.zeros((50, 50), np.uint8), masks, ~empty, axis)
+    contour = np.array([[-10, 1040], [0, 1005], [10, 1040]], np.float32)
+    masks = {"lv_cavity": empty, "myocardium": empty, "la": empty}
+    found = measure_grey(np.zeros((50, 50), np.uint8), masks, screen(50, 50), contour)
     assert np.isnan([found["septum"], found["la_cavity_above_cavity"], found["muscle_sd"]]).all()
 
 
-def shown(is_flipped: bool) -> Shown:
-    """One frame of a cine, told to be flipped when its pixels are."""
+def test_a_contour_runs_from_hinge_to_hinge_round_the_apex() -> None:
     cine = simulate_cine(5, "A4C", "tmed", frame_times_ms=np.zeros(1))
-    truth = replace(cine.truth, is_flipped=False)
-    if is_flipped:
-        last = cine.frames.shape[2] - 1
-        contour = truth.lv_contour_px * np.float32([-1, 1]) + np.float32([last, 0])
-        probe = (last - truth.probe_px[0], truth.probe_px[1])
-        mask = truth.sector_mask[:, ::-1]
-        truth = replace(truth, is_flipped=True, lv_contour_px=contour, probe_px=probe, sector_mask=mask)
-        cine = replace(cine, frames=cine.frames[:, :, ::-1])
-    return show(replace(cine, truth=truth), 0, {})
+    assert cine.truth.recording is not None
+    shown = show(cine)[0]
+    marks = picture_landmarks(cine.truth.recording).mm
+    assert np.array_equal(shown.contour_mm[0], marks["mitral_anterior_hinge"][0])
+    assert np.array_equal(shown.contour_mm[-1], marks["mitral_posterior_hinge"][0])
+    assert find_axis(shown.contour_mm).apex == pytest.approx(marks["apex"][0], abs=0.1)
+    steps = np.hypot(*np.diff(shown.contour_mm, axis=0).T)
+    assert steps.sum() > 2 * find_axis(shown.contour_mm).length
+    assert steps.max() < 10
+    assert not shown.masks["lv_cavity"][~shown.screen.sector_mask].any()
 
 
-def test_a_flip_is_undone() -> None:
-    plain, undone = shown(is_flipped=False), shown(is_flipped=True)
-    assert np.array_equal(plain.frame, undone.frame)
-    assert np.array_equal(plain.sector, undone.sector)
-    assert plain.contour_mm == pytest.approx(undone.contour_mm, abs=1e-3)
+def test_a_ventricle_without_hinges_is_left_out() -> None:
+    cine = simulate_cine(5, "PSAX", "tmed", plane="psax_papillary", frame_times_ms=np.zeros(2))
+    assert [len(shown.contour_mm) for shown in show(cine)] == [0, 0]
+
+
+def test_only_a_zoomed_sector_hides_its_top() -> None:
+    frame, masks = np.zeros((200, 200), np.uint8), {name: np.zeros((200, 200), bool) for name in REGIONS}
+    whole = screen(200, 200, probe_y_px=10.0, depth_mm=150.0, start_mm=8.0)
+    cut = replace(whole, window_mm=(-40.0, 50.0, 40.0, 120.0))
+    above = replace(whole, probe_y_px=-20.0)
+    shown = [Shown(frame, masks, one, np.empty((0, 2), np.float32)).shows_top for one in (whole, cut, above)]
+    assert shown == [True, False, False]

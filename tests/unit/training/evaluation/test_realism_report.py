@@ -26,8 +26,8 @@ from training.evaluation.realism.reference import Reference, load_reference
 from training.evaluation.realism.sheets import draw_classified
 from training.evaluation.realism.statistics import SIDE_PX, STATISTICS
 from training.simulator.contact_sheet import LEGEND_PX, with_legend
-from training.simulator.views.names import VIEWS
 from training.simulator.styles import FAMILIES
+from training.simulator.views.names import VIEW_CLASSES
 
 SLOPE = Reference("research", "slope", (10.0, 50.0, 90.0), (-3.1, -2.9, -2.7), 1, 60, "somewhere")
 STILL = Order(3, "research", "A4C", "camus")
@@ -44,9 +44,14 @@ def test_a_median_is_marked_at_the_decimals_of_the_reference(median: float, mark
     assert outside([row]) == ([row] if mark in (Mark.LOW, Mark.HIGH) else [])
 
 
+def test_the_spread_is_that_of_the_outer_percentiles() -> None:
+    assert cells(Row(SLOPE, (-3.0, -2.9, -2.8), 9))[3:] == ("0.5", "")
+    assert Row(SLOPE, (-3.3, -2.9, -2.5), 9).spread == pytest.approx(2)
+
+
 def test_a_profile_without_a_range_is_shown_and_never_marked() -> None:
     row = Row(replace(SLOPE, values=(float("nan"), 0.49, float("nan")), decimals=2), (0.1, 0.2, 0.3), 9)
-    assert cells(row) == ("slope", "0.10 / 0.20 / 0.30", "- / 0.49 / -", "-")
+    assert cells(row) == ("slope", "0.10 / 0.20 / 0.30", "- / 0.49 / -", "-", "-")
     assert row.as_plain()["real"] == [None, 0.49, None]
     assert not row.is_comparable
 
@@ -135,7 +140,7 @@ def test_a_style_is_held_against_its_own_family() -> None:
 
 def test_the_classifiers_sheet_shows_a_row_a_view_over_its_legend() -> None:
     sheet = draw_classified(1, columns=1)
-    assert sheet.shape == (len(VIEWS) * 2 * SIDE_PX + LEGEND_PX, 2 * SIDE_PX, 3)
+    assert sheet.shape == (len(VIEW_CLASSES) * 2 * SIDE_PX + LEGEND_PX, 2 * SIDE_PX, 3)
     pixels = sheet[: 2 * SIDE_PX]
     assert np.array_equal(pixels, cv2.resize(pixels[::2, ::2], None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST))
     assert pixels.any()

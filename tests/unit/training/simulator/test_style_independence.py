@@ -16,7 +16,7 @@ from training.simulator.studio import Order
 from training.simulator.styles import STYLES, StyleDraw, draw_style
 from training.simulator.views.names import VIEW_CLASSES
 
-CINES, SIDE_PX, SEEN_PX, FOLDS, PENALTY = 600, 112, 28, 5, 300.0
+CINES, SIDE_PX, SEEN_PX, FOLDS, PENALTY = 400, 112, 28, 5, 300.0
 CHANCE = 1 / len(VIEW_CLASSES)
 ALLOWED = 3 * float(np.sqrt(CHANCE * (1 - CHANCE) / CINES))  # three standard errors of that many cines
 

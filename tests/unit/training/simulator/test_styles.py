@@ -9,7 +9,8 @@ import pytest
 from services.cine.views import TARGET_VIEWS
 from training.simulator.scanner.settings import ScannerSettings
 from training.simulator.sources.catalogue import catalogue
-from training.simulator.sources.recipes import LIMITS, Range
+from training.simulator.sources.limits import LIMITS
+from training.simulator.sources.recipes import Range
 from training.simulator.styles import (
     FAMILIES,
     NARROW_DEG,

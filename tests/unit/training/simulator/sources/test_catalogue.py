@@ -1,22 +1,24 @@
 """Source files are complete and plausible, and a wrong one is refused by file and field."""
 
-from dataclasses import fields
+from dataclasses import Field, fields
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from services.cine.errors import ConfigError
 from training.simulator.sources.catalogue import catalogue, mix, read_folder, read_source
-from training.simulator.sources.recipes import LIMITS, ScannerRecipe, Source, check
+from training.simulator.sources.limits import LIMITS, check
+from training.simulator.sources.recipes import ScannerRecipe, Source
 
 WRONG = {
     # What is replaced in a good file, by what, and what the error then says beside the file's name.
     "unknown field": ("  start_mm:", "  begin_mm:", "begin_mm"),
     "missing field": ("  gamma: [1.1, 1.4]\n", "", "scanner.gamma"),
     "limits reversed": ("gamma: [1.1, 1.4]", "gamma: [1.4, 1.1]", "scanner.gamma"),
-    "limits reversed in a list": ("[[-4, 4], [-4, 4]", "[[-4, 4], [4, -4]", "scanner.tgc_error_db"),
+    "limits reversed in a list": ("tgc_error_db: [[-5, 3]", "tgc_error_db: [[5, -3]", "scanner.tgc_error_db"),
     "beyond what a scanner can": ("gamma: [1.1, 1.4]", "gamma: [1.1, 9.0]", "scanner.gamma"),
     "not a number": ("gamma: [1.1, 1.4]", "gamma: [1.1, .nan]", "scanner.gamma"),
     "a word for a number": ("gamma: [1.1, 1.4]", "gamma: [1.1, high]", "scanner.gamma"),
@@ -51,7 +53,7 @@ def test_limits_are_those_of_fields() -> None:
     assert {field.name for field in fields(ScannerRecipe) if not field.name.endswith("chance")} <= {*LIMITS}
 
 
-def fields_of(part: str) -> tuple:  # type: ignore[type-arg]
+def fields_of(part: str) -> tuple[Field[Any], ...]:
     value = getattr(catalogue()["lvh"], part)
     return fields(value) if part in ("sector", "scanner", "overlays", "export") else ()
 

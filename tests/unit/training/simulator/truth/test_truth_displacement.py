@@ -1,0 +1,85 @@
+"""The displacement field carries what is seen in one frame to where it is in the next."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.unit.training.simulator.truth.recordings import record, record_egg, screen
+from training.simulator.arrays import BoolArray
+from training.simulator.truth.displacement import carry_mask, displacement_mm, displacement_px
+from training.simulator.truth.masks import structure_masks
+
+DICE_LIMIT = 0.97
+MOVING = ("lv_cavity", "myocardium")
+FINE_PX = 280  # .57 mm a pixel: at 112 pixels the steps of a mask's edge alone cost a thin wall .03
+
+
+def dice(first: BoolArray, second: BoolArray) -> float:
+    return float(2 * (first & second).sum() / (first.sum() + second.sum()))
+
+
+@pytest.mark.parametrize(
+    ("plane", "seed", "step_ms"),
+    [
+        ("a4c", 3, 50),
+        ("a4c", 21, 40),
+        ("a2c", 12, 60),
+        ("a3c", 12, 50),
+        ("plax", 21, 50),
+        ("oblique", 3, 60),
+        ("psax_mid", 3, 50),
+        ("psax_apex", 21, 40),
+    ],
+)
+def test_masks_are_carried_to_the_next_frame(plane: str, seed: int, step_ms: float) -> None:
+    recording = record(seed, plane, step_ms=step_ms, size_px=FINE_PX)
+    masks, field = structure_masks(recording, MOVING), displacement_px(recording)
+    carried = {
+        name: [dice(carry_mask(mask[t], field[t]), mask[t + 1]) for t in range(len(field))]
+        for name, mask in masks.items()
+    }
+    assert min(min(values) for values in carried.values()) >= DICE_LIMIT
+    unmoved = [dice(masks["myocardium"][t], masks["myocardium"][t + 1]) for t in range(len(field))]
+    assert min(unmoved) < DICE_LIMIT - 0.02  # or there would be nothing to carry
+
+
+@pytest.mark.parametrize("is_flipped", [False, True])
+def test_a_heart_that_moves_as_a_whole_takes_its_tissue_along(is_flipped: bool) -> None:
+    shown_on = replace(screen(), is_flipped=is_flipped, squeeze=1.25)
+    recording = record_egg((12.0, 0.0, -18.0), shown_on, np.array([0.0, 60.0, 400.0]))
+    field = displacement_mm(recording)
+    contraction = np.array([state.contraction for state in recording.states])
+    tissue = structure_masks(recording, ["myocardium"])["myocardium"]
+    for t, step in enumerate(np.diff(contraction)):
+        expected = step * np.array([12.0, 18.0])  # downwards is away from the third axis
+        assert np.abs(field[t][tissue[t]].mean(axis=0) - expected).max() < 0.15
+        assert np.abs(field[t][tissue[t]] - expected).max() < 0.6
+    far = np.linalg.norm(shown_on.places_mm - [0, 90], axis=2) > 95
+    assert np.abs(field[:, far]).max() < 0.5 * np.abs(field).max()
+
+
+def test_pixels_tell_of_flip_and_squeeze() -> None:
+    shown_on = replace(screen(), is_flipped=True, squeeze=1.25)
+    recording = record_egg((12.0, 0.0, -18.0), shown_on, np.array([0.0, 200.0]))
+    scale = np.array([-1.25, 1.0]) * shown_on.px_per_mm
+    assert displacement_px(recording) == pytest.approx(displacement_mm(recording) * scale, abs=1e-4)
+
+
+def test_a_frozen_heart_does_not_move() -> None:
+    recording = record(3, "a4c", step_ms=200)
+    held = replace(recording, times_ms=np.full_like(recording.times_ms, 130.0))
+    assert np.abs(displacement_mm(held)).max() < 0.02
+
+
+def test_one_frame_has_no_displacement() -> None:
+    recording = record(3, "a4c", step_ms=1e4)
+    assert displacement_mm(recording).shape == (0, 112, 112, 2)
+
+
+def test_a_mask_is_carried_by_a_plain_shift() -> None:
+    mask = np.zeros((40, 50), dtype=np.bool_)
+    mask[10:20, 12:30] = True
+    field = np.broadcast_to(np.float32([5, -3]), (40, 50, 2)).copy()
+    carried = carry_mask(mask, field)
+    assert dice(carried, np.roll(mask, (-3, 5), axis=(0, 1))) > 0.98  # its corners are rounded
