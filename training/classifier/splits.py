@@ -14,6 +14,9 @@ from training.classifier.simulation import FAR_KINDS, CineOrder, families, rando
 BEAT_MS = 900.0
 """Frames of one cine are spread over about this long: one beat at 67 beats a minute."""
 
+FAR_FRAMES = 2
+"""Training frames of a far cine: text, photographs and noise change little, and are slow to draw."""
+
 _LATEST_START_MS = 600.0
 
 
@@ -85,7 +88,7 @@ def _turn(styles: tuple[str, ...], index: int, view: View, data: DataConfig) -> 
 def _train(subject: int, view: View, style: str, data: DataConfig, rng: np.random.Generator) -> CineOrder:
     size_px = data.train_sizes_px[int(rng.integers(len(data.train_sizes_px)))]
     shown, variant, kind = _draw_other(view, data, rng)
-    times_ms = _draw_times_ms(data.train_frames, rng)
+    times_ms = _draw_times_ms(data.train_frames if variant == "b_mode" else min(FAR_FRAMES, data.train_frames), rng)
     is_still = bool(rng.random() < data.still_share)
     return CineOrder(subject, shown, style, size_px, tuple(times_ms), variant, kind, is_still, data.without)
 

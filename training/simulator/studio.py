@@ -10,7 +10,7 @@ import numpy as np
 from training.simulator.anatomy import Subject, draw_subject
 from training.simulator.arrays import BoolArray, ByteArray, TimeArray, as_bytes
 from training.simulator.export_dressing import conversion, dress, tint
-from training.simulator.heart.heart import Heart, build_heart
+from training.simulator.heart.heart import Heart, heart_of
 from training.simulator.motion import HeartState, Rhythm, draw_rhythm
 from training.simulator.overlays import draw_static, draw_sweep
 from training.simulator.scanner.grid import PolarGrid
@@ -63,7 +63,7 @@ class Order:
     @cached_property
     def heart(self) -> Heart:
         """The heart."""
-        return build_heart(self.subject)
+        return heart_of(self.seed)
 
     @property
     def rhythm(self) -> Rhythm:

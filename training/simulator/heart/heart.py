@@ -1,10 +1,11 @@
 """One heart: every surface in painting order, its landmarks and its volumes."""
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 
-from training.simulator.anatomy import Subject
+from training.simulator.anatomy import Subject, draw_subject
 from training.simulator.arrays import Float32Array, as_float32
 from training.simulator.heart.left_ventricle import (
     LeftVentricle,
@@ -16,7 +17,6 @@ from training.simulator.heart.right_heart import (
     outflow_path,
     right_atrium_parts,
     right_heart_surfaces,
-    right_ventricle,
     tricuspid_ring,
 )
 from training.simulator.heart.shapes import CONTRACTIONS
@@ -30,6 +30,7 @@ from training.simulator.heart.valves import (
     pulmonary_cusps,
     tricuspid_leaflets,
 )
+from training.simulator.heart.vertices import Vertices
 from training.simulator.heart.vessels import (
     DESCENDING_MM,
     Aorta,
@@ -57,6 +58,11 @@ class Heart:
     surfaces: tuple[Surface, ...]
     steps: dict[str, Float32Array]
 
+    @cached_property
+    def vertices(self) -> Vertices:
+        """Its material points."""
+        return Vertices(self.surfaces)
+
     def lv_volume_ml(self, contraction: float) -> float:
         """Volume of the left ventricle's cavity at a contraction of 0 (end-diastole) to 1 (end-systole)."""
         return self.ventricle.volume_ml(contraction)
@@ -72,6 +78,12 @@ class Heart:
         low = min(int(place), len(CONTRACTIONS) - 2)
         share = np.float32(place - low)
         return {name: as_float32(keys[low] * (1 - share) + keys[low + 1] * share) for name, keys in self.steps.items()}
+
+
+@lru_cache(maxsize=4)
+def heart_of(seed: int) -> Heart:
+    """Give the heart of a subject by its number; the last few are kept, as one heart is seen in many views."""
+    return build_heart(draw_subject(seed))
 
 
 def build_heart(subject: Subject) -> Heart:
@@ -113,15 +125,16 @@ def build_heart(subject: Subject) -> Heart:
         *aortic_cusps(aorta.root, subject.aortic_annulus_mm / 2 * 1.05),
         *pulmonary_cusps(ventricle, aorta.root),
     )
-    return Heart(subject, ventricle, surfaces, _landmarks(ventricle, aorta, papillary))
+    return Heart(subject, ventricle, surfaces, _landmarks(ventricle, aorta, rv, papillary))
 
 
-def _landmarks(ventricle: LeftVentricle, aorta: Aorta, papillary: list[Surface]) -> dict[str, Float32Array]:
+def _landmarks(
+    ventricle: LeftVentricle, aorta: Aorta, right_ventricle: Surface, papillary: list[Surface]
+) -> dict[str, Float32Array]:
     """Landmarks at each step, name to [A, 3]."""
     count = range(len(CONTRACTIONS))
     la_mouth, la_axis, la_depth, _ = left_atrium_parts(ventricle)
     ra_mouth, ra_axis, ra_depth, _ = right_atrium_parts(ventricle)
-    rv = right_heart_apex(ventricle)
     outflow = np.stack([outflow_path(ventricle, aorta.root[step], step) for step in count])
     return {
         "lv_apex": ventricle.cavity[:, -1, 0],
@@ -131,7 +144,7 @@ def _landmarks(ventricle: LeftVentricle, aorta: Aorta, papillary: list[Surface])
         "aortic_centre": aorta.root[:, 0],
         "sinotubular_centre": aorta.root[:, 1],
         "tricuspid_centre": np.stack([tricuspid_ring(ventricle, step)[0] for step in count]),
-        "rv_apex": rv,
+        "rv_apex": right_ventricle.keys[:, 0, -1, 0],
         "pulmonary_centre": outflow[:, 5],
         "la_centre": la_mouth + la_axis * la_depth[:, None] * np.float32(0.5),
         "ra_centre": ra_mouth + ra_axis * ra_depth[:, None] * np.float32(0.5),
@@ -139,8 +152,3 @@ def _landmarks(ventricle: LeftVentricle, aorta: Aorta, papillary: list[Surface])
         "descending_aorta": np.broadcast_to(DESCENDING_MM, (len(CONTRACTIONS), 3)),
         **{muscle.name: muscle.keys[:, 0, -1, 0] for muscle in papillary},
     }
-
-
-def right_heart_apex(ventricle: LeftVentricle) -> Float32Array:
-    """Apex of the right ventricle, [A, 3]."""
-    return right_ventricle(ventricle, 0.0)[:, -1, 0]

@@ -1,5 +1,6 @@
 """The left ventricle: cavity, wall, papillary muscles; every size at five steps of the contraction."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +23,7 @@ APICAL_THINNING = 0.6  # wall at the apex over wall at the base
 APEX_DESCENT_MM = 1.5  # the apex hardly moves (CAMUS: 2 +- 2)
 OUTFLOW_DEG, OUTFLOW_HALF_WIDTH_DEG = 150.0, 38.0  # where the aorta leaves
 OUTFLOW_REACH = 0.32  # share of the length over which the outflow tract widens the cavity
+SECANTS = 8
 MOST_NARROWING = 0.78  # of any ray in systole
 TWIST_RAD = np.deg2rad(14.0)  # between apex and base (297 healthy adults: 13.5 +- 3.7 to 15.6 +- 4.9)
 STILL_LEVEL = 0.3  # the base turns the other way
@@ -135,15 +137,27 @@ def build_left_ventricle(subject: Subject, rng: np.random.Generator) -> LeftVent
         inner[:, 0] = diastole[0] * (1 - 0.1 * CONTRACTIONS[:, None])
         return LeftVentricle(subject, as_float32(apex - lengths), apex, as_float32(inner), as_float32(inner), centres)
 
-    low, high = 0.0, 0.75
-    for _ in range(24):
-        middle = (low + high) / 2
-        trial = make(middle)
-        emptied = 1 - trial.volume_ml(1.0) / trial.volume_ml(0.0)
-        low, high = (middle, high) if emptied < subject.lvef_fraction else (low, middle)
-    ventricle = make((low + high) / 2)
+    def emptied(narrowing: float) -> float:
+        trial = make(narrowing).cavity
+        return 1 - volume_ml(trial[-1]) / volume_ml(trial[0])
+
+    ventricle = make(_solve(emptied, subject.lvef_fraction))
     outer = ventricle.inner_mm + _wall_thickness(subject, ventricle.inner_mm, length_ed / lengths, rng)
     return LeftVentricle(subject, ventricle.base_mm, apex, ventricle.inner_mm, as_float32(outer), ventricle.centres_mm)
+
+
+def _solve(function: Callable[[float], float], wanted: float) -> float:
+    """Find where a smooth rising function takes a value, by secants from both ends of what narrowing can be."""
+    before, here = 0.1, 0.5
+    value_before, value = function(before), function(here)
+    for _ in range(SECANTS):
+        if abs(value - wanted) < 1e-6 or value == value_before:
+            break
+        step = (wanted - value) * (here - before) / (value - value_before)
+        before, value_before = here, value
+        here = float(np.clip(here + step, -0.2, 1.2))
+        value = function(here)
+    return here
 
 
 def left_ventricle_surfaces(ventricle: LeftVentricle, rng: np.random.Generator) -> list[Surface]:

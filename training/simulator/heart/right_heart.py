@@ -147,7 +147,8 @@ def right_heart_surfaces(ventricle: LeftVentricle, root: Float32Array) -> tuple[
     subject = ventricle.subject
     mouth, axis, depth, halves = right_atrium_parts(ventricle)
     cava_path = vena_cava_path(mouth + axis * depth[:, None] * np.float32(0.62))
-    band = _moderator_band(ventricle)
+    cavity = right_ventricle(ventricle, 0.0)
+    band = _moderator_band(cavity)
     walls = [
         Surface("ra_wall", Tissue.THIN_WALL, atrium(mouth, axis, depth, halves, 2.6)[:, None], specular_db=5.0),
         Surface(
@@ -169,9 +170,7 @@ def right_heart_surfaces(ventricle: LeftVentricle, root: Float32Array) -> tuple[
             is_blood_flowing=True,
         ),
         Surface("rvot_cavity", Tissue.BLOOD, outflow_tract(ventricle, root, 0.0)[:, None], is_blood_flowing=True),
-        Surface(
-            "rv_cavity", Tissue.BLOOD, right_ventricle(ventricle, 0.0)[:, None], is_material=True, is_blood_flowing=True
-        ),
+        Surface("rv_cavity", Tissue.BLOOD, cavity[:, None], is_material=True, is_blood_flowing=True),
         Surface("moderator_band", Tissue.MUSCLE, band[:, None]),
     ]
     return walls, cavities
@@ -188,9 +187,8 @@ def _tubes(paths: Float32Array, radius_mm: float) -> Float32Array:
     return np.stack([tube(path, radii, 11, as_float32([1, 0, 0])) for path in paths])
 
 
-def _moderator_band(ventricle: LeftVentricle) -> Float32Array:
+def _moderator_band(cavity: Float32Array) -> Float32Array:
     """A muscle from the septum to the free wall of the right ventricle, at three fifths of its length."""
-    cavity = right_ventricle(ventricle, 0.0)
     row = 7  # of RINGS, counted with the pole
     septal, free = cavity[:, row, ARC_COLUMNS // 2 + 1], cavity[:, row, -ARC_COLUMNS // 2 - 1]
     paths = septal[:, None] + np.linspace(-0.1, 1.1, 4)[None, :, None] * (free - septal)[:, None]

@@ -27,10 +27,10 @@ def unit(vector: npt.ArrayLike) -> Float32Array:
 
 
 def spline(control: Float32Array, samples: int) -> Float32Array:
-    """Catmull-Rom curve [samples, D] through control points [K, D], by even steps of the control's index."""
+    """Catmull-Rom curve [samples, ...] through control points [K, ...], by even steps of the control's index."""
     place = np.linspace(0, len(control) - 1, samples)
     start = np.minimum(place.astype(int), len(control) - 2)
-    f = (place - start)[:, None]
+    f = as_float32(place - start).reshape(-1, *[1] * (control.ndim - 1))
     padded = np.concatenate([2 * control[:1] - control[1:2], control, 2 * control[-1:] - control[-2:-1]])
     a, b, c, d = (padded[start + step] for step in range(4))
     return as_float32(0.5 * (2 * b + (c - a) * f + (2 * a - 5 * b + 4 * c - d) * f**2 + (3 * b - a - 3 * c + d) * f**3))

@@ -82,15 +82,7 @@ def _swing(
     for opening in OPENINGS:
         tip = shut * (1 - opening) + wide * opening - np.sin(np.pi * opening) * bow_mm * 0.6 * up
         belly = (hinge + tip) / 2 - (1 - opening) * 0.35 * bow_mm * up + opening * bow_mm * (0.9 * inward)
-        steps.append(
-            np.stack(
-                [
-                    spline(as_float32(np.stack([h, b, t])), FROM_HINGE)
-                    for h, b, t in zip(hinge, belly, tip, strict=True)
-                ],
-                axis=1,
-            )
-        )
+        steps.append(spline(as_float32(np.stack([hinge, belly, tip])), FROM_HINGE))
     return as_float32(np.stack(steps))
 
 

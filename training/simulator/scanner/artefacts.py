@@ -93,7 +93,7 @@ class Clutter:
         fields = [look_up(scatterer_bank(), stretched, BANK_MM_PER_PX, draw) for draw in draws]
         shared = as_float32(amplitude * np.sqrt(0.5))[..., None]
         self._fields = [as_float32(field * shared) for field in fields]
-        self._turns_ms = [float(rng.uniform(*limits)) for limits in CLUTTER_TURNS_MS]
+        self._turns_ms = [float(rng.uniform(*limits)) / (1 - settings.persistence) for limits in CLUTTER_TURNS_MS]
 
     def at(self, time_ms: float) -> Float32Array:
         """Complex echoes [rows, beams, 2]."""

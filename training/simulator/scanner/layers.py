@@ -16,9 +16,9 @@ COS_SPECULAR, COS_DIFFUSE = float(np.cos(np.deg2rad(10))), float(np.cos(np.deg2r
 
 RIM_MM = 1.4  # thickness of a specular outline
 RIM_BASE_DB = 0.0  # an interface of blood and muscle is as strong as muscle
-RIM_LEAST_POWER = 0.02  # what is weaker cannot be seen
+LEAST_POWER = 0.02  # what is weaker cannot be seen
 STEP_PX = 0.7  # between the places where a layer is put down
-COVER_LIMIT = 1.3  # a cell cannot hold more of a layer than itself
+STEPS_LIMIT = 60  # in one segment
 
 
 @dataclass(frozen=True)
@@ -84,44 +84,44 @@ class LayerPainter:
         self._echo_db = as_float32(echo)
         self._thickness_mm = as_float32([s.thickness_mm if s.is_sheet else RIM_MM for s in surfaces])
         thickest = float(self._thickness_mm.max()) if surfaces else RIM_MM
-        self._sides = int(np.clip(round(thickest / grid.row_mm), 2, 5))  # copies across the thickness
+        copies = int(np.clip(round(thickest / grid.row_mm), 2, 5))
+        self._sides = as_float32((np.arange(copies) + 0.5) / copies - 0.5)  # [sides], places across the thickness
         cells_mm2 = grid.row_mm * grid.beam_rad * np.maximum(grid.depths_mm, 1.0)
         self._per_cell = as_float32(1 / cells_mm2)  # [rows]
         self._weight = as_float32([1 if s.is_sheet else 1 / len(SLICE_OFFSETS_MM) for s in surfaces])
 
     def power(self, scene: Scene, points: Points, labels: ByteArray) -> Float32Array:
         """Echo power [rows, beams] above muscle's, mean of the slices; `labels` [slices, rows, beams] hide outlines."""
-        grid = self._grid
-        power = self._point_power(points)
-        after = points.following
-        start = np.flatnonzero(points.has_segment & (np.maximum(power, power[after]) > RIM_LEAST_POWER))
+        power, after = self._point_power(points), points.following
+        start = np.flatnonzero(points.has_segment & (np.maximum(power, power[after]) > LEAST_POWER))
         start = start[self._is_shown(points, start, labels)]
         stop = after[start]
-        from_mm, step_mm = scene.points_mm[start], scene.points_mm[stop] - scene.points_mm[start]
+        step_mm = scene.points_mm[stop] - scene.points_mm[start]
         step_px = points.px[stop] - points.px[start]
         length_mm = np.hypot(step_mm[:, 0], step_mm[:, 1])
-        counts = np.clip(
-            np.maximum(np.abs(step_px[:, 0]), np.abs(step_px[:, 1])) / np.float32(STEP_PX) + 1, 1, 60
-        ).astype(np.int64)
+        steps = np.maximum(np.abs(step_px[:, 0]), np.abs(step_px[:, 1])) / np.float32(STEP_PX)
+        counts = np.clip(steps + 1, 1, STEPS_LIMIT).astype(np.int64)
         thickness = self._thickness_mm[points.structures[start]]
-        part_mm2 = length_mm * thickness / (counts * np.float32(self._sides))
-        which = np.repeat(np.arange(len(start)), counts)  # [N]
+        part_mm2 = length_mm * thickness / (counts * np.float32(len(self._sides)))
+        which = np.repeat(np.arange(len(start)), counts)  # [N], segment of each place
         first = np.repeat(np.cumsum(counts) - counts, counts)
-        share = (np.arange(len(which), dtype=np.float32) - first + np.float32(0.5)) / counts[which]
-        share = share.astype(np.float32)
+        share = as_float32((np.arange(len(which)) - first + 0.5) / counts[which])
         weight = (power[start][which] * (1 - share) + power[stop][which] * share) * part_mm2[which]
-        sides = (np.arange(self._sides, dtype=np.float32) + np.float32(0.5)) / np.float32(self._sides) - np.float32(0.5)
-        across = step_mm[:, ::-1] * as_float32([-1, 1]) / (length_mm + np.float32(1e-4))[:, None]
-        across_mm = across * thickness[:, None]  # [segments, 2], one thickness to the side
-        begin = grid.to_px(from_mm[None] + across_mm[None] * sides[:, None, None])  # [sides, segments, 2]
+        across = step_mm[:, ::-1] * as_float32([-1, 1]) * (thickness / (length_mm + np.float32(1e-4)))[:, None]
+        begin = self._grid.to_px(scene.points_mm[start] + across * self._sides[:, None, None])  # [sides, segments, 2]
         along = step_px[which]
-        column, row = (begin[..., axis][:, which] + along[:, axis] * share + np.float32(1.5) for axis in (0, 1))
-        column, row = column.astype(np.int64) - 1, row.astype(np.int64) - 1  # [sides, N]
-        inside = (column >= 0) & (row >= 0) & (column < grid.beams) & (row < grid.rows)
-        flat = np.where(inside, row * grid.beams + column, grid.rows * grid.beams)
-        weights = np.broadcast_to(weight, flat.shape)
-        total = np.bincount(flat.ravel(), weights.ravel(), grid.rows * grid.beams + 1)[:-1]
-        return as_float32(total).reshape(grid.rows, grid.beams) * self._per_cell[:, None]
+        column, row = (begin[..., axis][:, which] + along[:, axis] * share for axis in (0, 1))
+        return self._put_down(column, row, weight)
+
+    def _put_down(self, column: Float32Array, row: Float32Array, weight: Float32Array) -> Float32Array:
+        """Add weights [N], power times mm2, to the cells nearest to places [sides, N]; returns power [rows, beams]."""
+        rows, beams = self._grid.rows, self._grid.beams
+        columns = (column + np.float32(1.5)).astype(np.int64) - 1  # rounds, below zero too
+        lines = (row + np.float32(1.5)).astype(np.int64) - 1
+        inside = (columns >= 0) & (lines >= 0) & (columns < beams) & (lines < rows)
+        flat = np.where(inside, lines * beams + columns, rows * beams)
+        total = np.bincount(flat.ravel(), np.broadcast_to(weight, flat.shape).ravel(), rows * beams + 1)[:-1]
+        return as_float32(total).reshape(rows, beams) * self._per_cell[:, None]
 
     def _point_power(self, points: Points) -> Float32Array:
         """Power above muscle's at each point, [M]: all of a sheet's, of an outline what is specular."""

@@ -34,7 +34,7 @@ DROPOUT_DB = (-18.0, -8.0)
 DROPOUT_SIZE = (0.1, 0.28)  # standard deviation, as a share of the surface
 
 LATERAL_DB, LATERAL_DEG, LATERAL_WIDTH_DEG = -1.5, 30.0, 65.0
-APICAL_DB, APICAL_FROM = -4.0, 0.55
+APICAL_DB, APICAL_FROM = -5.5, 0.55
 """Usual loss of the lateral and the apical muscle. 1,000 research A4C stills: septum 127, lateral wall 101, apex 96
 grey of 255; 25 grey are 5.5 dB at 55 dB from black to white."""
 

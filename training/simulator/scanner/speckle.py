@@ -23,7 +23,7 @@ a standard deviation of 38 of 255 within muscle, and speckle alone makes about h
 CLOUD_PX = 512
 CLOUD_MM_PER_PX = 1.0
 
-RENEWAL_MS = 180.0
+RENEWAL_MS = 220.0
 """Time in which all scatterers are replaced once: measured correlations of the high-pass residual 1, 2, 4, 8 frames
 apart at 50 a second are .89, .78, .60, .46 (11 A4C clips)."""
 
@@ -38,7 +38,7 @@ def scatterer_bank() -> Float32Array:
 
 
 @cache
-def texture_db() -> Float32Array:
+def texture_bank() -> Float32Array:
     """How uneven tissue is in itself, dB [768, 768], 0.75 mm apart; it wraps round and travels with the tissue."""
     rng = np.random.default_rng(8)
     return as_float32(
@@ -85,7 +85,7 @@ class Scatterers:
 
     def texture_db(self, moved_mm: Float32Array) -> Float32Array:
         """How strong tissue that came from `moved_mm` [rows, beams, 2] is beside its kind: [rows, beams] dB."""
-        return self._read(texture_db(), moved_mm, 0)
+        return self._read(texture_bank(), moved_mm, 0)
 
     def at(self, moved_mm: Float32Array, time_ms: float) -> Float32Array:
         """Complex scatterers [rows, beams, 2] of unit power, of tissue that came from `moved_mm` [rows, beams, 2]."""

@@ -68,7 +68,7 @@ def _follow(recording: Recording) -> Iterator[tuple[Float32Array, Float32Array]]
     rows = np.array([surface.keys.shape[2:4] for surface in surfaces])
     starts = np.concatenate([[0], np.cumsum(rows.prod(axis=1))])
     placed = [
-        pose.to_plane(recording.cut.vertices(state))[:, :2]
+        pose.to_plane(recording.heart.vertices.at(state))[:, :2]
         for pose, state in zip(recording.poses, recording.states, strict=True)
     ]
     frames = zip(recording.scenes[:-1], recording.scenes[1:], placed[:-1], placed[1:], strict=True)

@@ -46,7 +46,7 @@ def landmarks_mm(recording: Recording) -> dict[str, Float32Array]:
     frames = [{**recording.heart.landmarks(state)} for state in recording.states]
     starts = np.cumsum([0, *(surface.keys[0, 0].size // 3 for surface in recording.heart.surfaces)])
     for marks, state in zip(frames, recording.states, strict=True):
-        vertices = recording.cut.vertices(state)
+        vertices = recording.heart.vertices.at(state)
         for surface, start in zip(recording.heart.surfaces, starts, strict=False):
             if surface.name in CUSPS:
                 marks[_hinge_name(surface.name)] = vertices[start + surface.keys.shape[3] // 2]

@@ -10,8 +10,6 @@ from contourpy import FillType, LineType, SerialContourGenerator, ZInterp
 
 from training.simulator.arrays import Float32Array, IntArray, as_float32
 from training.simulator.heart.heart import Heart
-from training.simulator.heart.shapes import unit
-from training.simulator.heart.surfaces import Drive, Surface
 from training.simulator.motion import HeartState
 from training.simulator.views.pose import Pose
 from training.simulator.views.scene import CENTRE_SLICE, SLICE_OFFSETS_MM, Piece, Scene
@@ -34,26 +32,14 @@ class CutHeart:
 
     def __init__(self, heart: Heart, reference: Pose) -> None:
         self.heart = heart
-        used = [drive for drive in Drive if any(surface.drive is drive for surface in heart.surfaces)]
-        self._groups = {drive: _Group(heart.surfaces, drive) for drive in used}
-        sizes = [surface.keys.shape[2] * surface.keys.shape[3] for surface in heart.surfaces]
-        self._starts = np.concatenate([[0], np.cumsum(sizes)])
-        self._columns = np.array([surface.keys.shape[3] for surface in heart.surfaces])
-        self._normals = np.concatenate([_normals(surface.keys[0, 0]).reshape(-1, 3) for surface in heart.surfaces])
-        self._extents = np.array([(surface.keys.shape[2] - 1, surface.keys.shape[3] - 1) for surface in heart.surfaces])
+        self._vertices = heart.vertices
+        self._starts, self._columns = self._vertices.starts, self._vertices.columns
+        self._extents = self._vertices.extents
         self._handles, self._handle_structures, self._handle_places = self._choose_handles(reference)
-
-    def vertices(self, state: HeartState) -> Float32Array:
-        """Every surface's material points one after the other, [N, 3] mm in heart coordinates."""
-        openings = {Drive.NONE: 0.0, Drive.MITRAL: state.mitral_opening, Drive.AORTIC: state.aortic_opening}
-        out = np.empty((int(self._starts[-1]), 3), dtype=np.float32)
-        for drive, group in self._groups.items():
-            group.fill(out, self._starts, state.contraction, openings[drive])
-        return out
 
     def scene(self, state: HeartState, pose: Pose) -> Scene:
         """Cut the heart at one instant."""
-        placed = pose.to_plane(self.vertices(state))  # [N, 3]
+        placed = pose.to_plane(self._vertices.at(state))  # [N, 3]
         heights = placed[:, 2].astype(np.float64)
         low, high = np.minimum.reduceat(heights, self._starts[:-1]), np.maximum.reduceat(heights, self._starts[:-1])
         pieces, lines, row = [], [], 0
@@ -80,7 +66,7 @@ class CutHeart:
             (traced[:, 0] - column).astype(np.float32)[:, None],
         )
         corner = self._starts[owner] + row * columns + column
-        carried = np.concatenate([placed[:, :2], self._normals @ _axes(pose)], axis=1)  # [N, 5]
+        carried = np.concatenate([placed[:, :2], self._vertices.normals @ _axes(pose)], axis=1)  # [N, 5]
         near = carried[corner] * (1 - right) + carried[corner + 1] * right
         far = carried[corner + columns] * (1 - right) + carried[corner + columns + 1] * right
         values = near * (1 - down) + far * down  # [M, 5]
@@ -107,8 +93,7 @@ class CutHeart:
     def _choose_handles(self, reference: Pose) -> tuple[IntArray, IntArray, Float32Array]:
         """Material points near the plane at end-diastole: rows of the vertices, their structures and places."""
         rows, owners, places = [], [], []
-        rest = np.concatenate([surface.keys[0, 0].reshape(-1, 3) for surface in self.heart.surfaces])
-        distance = np.abs(reference.to_plane(rest)[:, 2])
+        distance = np.abs(reference.to_plane(self._vertices.rest)[:, 2])
         for index, surface in enumerate(self.heart.surfaces):
             if not surface.is_material:
                 continue
@@ -123,42 +108,9 @@ class CutHeart:
         return chosen[::step], owner[::step], as_float32(place[::step])
 
 
-class _Group:
-    """The surfaces of one drive, side by side, so that one interpolation places them all."""
-
-    def __init__(self, surfaces: tuple[Surface, ...], drive: Drive) -> None:
-        mine = [(index, surface) for index, surface in enumerate(surfaces) if surface.drive is drive]
-        self.indices = [index for index, _ in mine]
-        parts = [surface.keys.reshape(*surface.keys.shape[:2], -1, 3) for _, surface in mine]
-        self.keys = np.concatenate(parts, axis=2)  # [A, B, N, 3]
-        self.bounds = np.concatenate([[0], np.cumsum([part.shape[2] for part in parts])])
-
-    def fill(self, out: Float32Array, starts: IntArray, contraction: float, opening: float) -> None:
-        """Place the group's points in `out` [N, 3] for a contraction and an opening of 0-1."""
-        places = _between(self.keys, contraction)
-        places = _between(places, opening) if len(places) > 1 else places[0]
-        for index, start, stop in zip(self.indices, self.bounds[:-1], self.bounds[1:], strict=True):
-            out[starts[index] : starts[index + 1]] = places[start:stop]
-
-
-def _between(keys: Float32Array, value: float) -> Float32Array:
-    """Interpolate along the first axis, whose steps run evenly from 0 to 1."""
-    place = min(max(value, 0.0), 1.0) * (len(keys) - 1)
-    low = min(int(place), len(keys) - 2)
-    share = np.float32(place - low)
-    return as_float32(keys[low] + share * (keys[low + 1] - keys[low]))
-
-
 def _axes(pose: Pose) -> Float32Array:
     """From heart coordinates to (right, down, out), [3, 3], to be multiplied from the right."""
     return np.stack([pose.right, pose.down, pose.out], axis=1)
-
-
-def _normals(grid: Float32Array) -> Float32Array:
-    """Unit normals [U, V, 3] of a grid of points [U, V, 3]."""
-    along, across = np.gradient(grid, axis=0), np.gradient(grid, axis=1)
-    normals = np.cross(along, across)
-    return unit(normals + 1e-6)
 
 
 @cache

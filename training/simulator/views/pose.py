@@ -1,6 +1,7 @@
 """Where a plane lies in a heart, and how it comes to be on the screen."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class Pose:
     right: Float32Array
     down: Float32Array
 
-    @property
+    @cached_property
     def out(self) -> Float32Array:
         """Unit normal of the plane, [3]: right x down."""
         return as_float32(np.cross(self.right, self.down))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from training.simulator.arrays import Float32Array, as_float32
+from training.simulator.arrays import BoolArray, Float32Array, as_float32
 from training.simulator.heart.surfaces import Surface
 from training.simulator.heart.tissues import Tissue
 from training.simulator.scanner.grid import PolarGrid
@@ -140,7 +140,8 @@ def heart(contraction: float = 0.0, down_mm: float = 0.0) -> Scene:
     )
 
 
-def inside(part_radii: tuple[float, float], centre: tuple[float, float], grid: PolarGrid = GRID) -> np.ndarray:
+def inside(part_radii: tuple[float, float], centre: tuple[float, float], grid: PolarGrid = GRID) -> BoolArray:
     """Cells of the grid inside an ellipse, [rows, beams]."""
     away = (grid.places_mm(grid.rows, grid.beams) - np.asarray(centre)) / np.asarray(part_radii)
-    return (away**2).sum(axis=2) < 1
+    within: BoolArray = (away**2).sum(axis=2) < 1
+    return within
