@@ -168,6 +168,8 @@ def test_a_file_that_cannot_be_read_is_told_and_ends_with_one(study: Path) -> No
         (["predict", "nowhere.dcm"], 2, "nowhere.dcm"),
         (["predict", "README.md", "--model-repository", "nowhere"], 1, "model repository"),
         (["predict", "README.md", "--server", "127.0.0.1:1"], 1, "(--ca)"),
+        (["predict", "README.md", "--server", "127.0.0.1:1", "--recalibration", "own.json"], 2, "RECALIBRATION_FILE"),
+        (["predict", "README.md", "--recalibration", "nowhere.json"], 2, "nowhere.json"),
         (["bogus"], 2, "bogus"),
         (["serve", "--print-config"], 0, "ECHOPLANE_GATEWAY_PORT=50051"),
         (["serve", "--check"], 0, "ok"),

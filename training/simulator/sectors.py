@@ -96,7 +96,7 @@ def film_saturated(order: Order) -> Take:
     """Far too much gain: of the echo, or of the receiver's noise with it."""
     rng = order.rng(107)
     noise_db = 0.0 if order.kind == "gain" else float(rng.uniform(14, 24))
-    grey = float(rng.uniform(0.55, 0.95))
+    grey = float(rng.uniform(0.65, 0.95))
 
     def adjust(drawn: StyleDraw) -> StyleDraw:
         scanner = drawn.scanner
@@ -156,6 +156,7 @@ def _gain_down(rng: np.random.Generator) -> Adjust:
     return lambda drawn: replace(
         drawn,
         scanner=replace(drawn.scanner, muscle_grey_fraction=drawn.scanner.muscle_grey_fraction - down),
+        export=replace(drawn.export, lift_grey=0.0),
     )
 
 
@@ -172,6 +173,6 @@ def _off_chest(rng: np.random.Generator) -> Adjust:
             tgc_error_db=(-35.0, -70.0, -90.0),
             shadows=(),
         )
-        return replace(drawn, scanner=scanner)
+        return replace(drawn, scanner=scanner, export=replace(drawn.export, lift_grey=0.0))
 
     return adjust

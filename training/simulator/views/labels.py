@@ -22,7 +22,7 @@ MITRAL_MM, APEX_MM = (10.0, 18.0), (14.0, 24.0)
 """Distance of the plane from mitral annulus and apex up to which it shows them, and from which it misses them."""
 
 ROOT_MM = (8.0, 15.0)  # from the middle of the aortic root, whose radius is 12 to 20
-OUTFLOW_CM2 = (1.2, 2.6)
+OUTFLOW_CM2 = (0.8, 4.2)
 """Of the aortic root in an apical plane: from here on a four-chamber view is a five-chamber view."""
 
 RIGHT_HEART_CM2 = (1.5, 5.0)
@@ -52,7 +52,7 @@ def view_shares(scene: Scene, pose: Pose, heart: Heart, state: HeartState) -> Fl
     tilt_deg = float(np.rad2deg(np.arcsin(min(abs(float(np.dot(axis, pose.out))), 1.0))))
     is_along, is_across = 1 - _rise(tilt_deg, LONGITUDINAL_DEG), _rise(tilt_deg, ACROSS_DEG)
     is_apical = _rise(float(np.dot(pose.down, APICAL_BEAM)), APICAL_COSINE)
-    is_anterior = _rise(float(np.dot(pose.down, ANTERIOR_BEAM)), ANTERIOR_COSINE)
+    is_anterior = _rise(float(np.dot(pose.down, ANTERIOR_BEAM)), ANTERIOR_COSINE) * (1 - is_apical)
     has_valve, has_apex = 1 - _rise(away["mitral_centre"], MITRAL_MM), 1 - _rise(away["lv_apex"], APEX_MM)
     has_root = 1 - _rise(_from_root(marks, pose), ROOT_MM)
     turn_deg = _turn_deg(pose, axis)
@@ -116,6 +116,7 @@ def _root_area_cm2(scene: Scene, pose: Pose, marks: dict[str, Float32Array]) -> 
     middle = pose.to_plane(as_float32(0.5 * marks["aortic_centre"] + 0.5 * marks["sinotubular_centre"]))[:2]
     total = 0.0
     for outline in scene.outlines("aorta_cavity"):
-        near = outline[np.linalg.norm(outline - middle, axis=1) < ROOT_REACH_MM]
-        total += area_mm2(near) if len(near) > 2 else 0.0
+        away = outline - middle
+        reach = np.linalg.norm(away, axis=1, keepdims=True) + np.float32(1e-6)
+        total += area_mm2(away * np.minimum(1, np.float32(ROOT_REACH_MM) / reach))  # what lies further is pulled in
     return total / 100

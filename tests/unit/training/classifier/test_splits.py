@@ -8,7 +8,7 @@ import pytest
 from services.cine.views import ANSWERED_VIEWS, TARGET_VIEWS, View
 from training.classifier.config import ClassifierConfig, load_preset, preset_names
 from training.classifier.simulation import FAR_KINDS, families, random_style
-from training.classifier.splits import Split, order_cines, styles_of, subjects_of
+from training.classifier.splits import FAR_FRAMES, Split, order_cines, styles_of, subjects_of
 from training.simulator.variants import KINDS
 
 FAMILIES = tuple(families())
@@ -64,6 +64,7 @@ def test_what_is_far_is_of_a_known_kind_and_lies_over_any_view() -> None:
     assert {(order.variant, order.kind) for order in far} == set(FAR_KINDS)
     assert {order.view for order in far} == set(TARGET_VIEWS)
     assert all(kind in KINDS[variant] for variant, kind in FAR_KINDS)
+    assert max(len(order.frame_times_ms) for order in far) <= FAR_FRAMES
 
 
 def test_no_style_is_more_frequent_in_one_view_than_in_another() -> None:
