@@ -62,7 +62,7 @@ def _lines(studio: Studio, angle_deg: float, times_ms: TimeArray, height: int) -
     beam_deg = settings.opening_deg / FINE_GRID[1]
     rows = (COARSE_GRID if height <= SMALL_PICTURE_PX else FINE_GRID)[0]
     narrow = PolarGrid(rows, BEAMS, grid.start_mm, grid.depth_mm, BEAMS * beam_deg, angle_deg)
-    plain = replace(settings, edge_loss_db=(0.0, 0.0), shadows=())
+    plain = replace(settings, edge_loss_db=(0.0, 0.0), lung_fraction=(0.0, 0.0), shadows=())
     scanner = Scanner(plain, studio.reference, studio.seed, narrow)
     place = times_ms / LINE_MS
     wanted = np.unique(np.concatenate([np.floor(place), np.floor(place) + 1]).astype(np.int64))

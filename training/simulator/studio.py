@@ -14,7 +14,8 @@ from training.simulator.heart.heart import Heart, heart_of
 from training.simulator.motion import HeartState, Rhythm, draw_rhythm
 from training.simulator.overlays import draw_static, draw_sweep
 from training.simulator.scanner.grid import PolarGrid
-from training.simulator.scanner.scanner import Scanner
+from training.simulator.scanner.scanner import PARTS, Scanner
+from training.simulator.scanner.settings import ScannerSettings
 from training.simulator.screen import Screen, lay_out
 from training.simulator.styles import STYLES, StyleDraw, draw_style
 from training.simulator.views.aim import Aim, draw_aim, draw_view
@@ -29,6 +30,7 @@ FRAMES_LIMIT = 110
 PHYSICS = ("moving_speckle", "specular_angle", "dropout", "haze", "far_gain", "plane_jitter")
 """What an ablation may leave out."""
 
+NO_DB = -60.0  # nothing that a screen would show
 END_DIASTOLE = HeartState(0.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 800.0)
 
 
@@ -174,10 +176,20 @@ def set_up(order: Order, adjust: Adjust | None = None) -> Studio:
     cut = CutHeart(order.heart, order.aim.pose_at(0.0))
     screen = lay_out(drawn, order.size_px)
     rows, beams = COARSE_GRID if screen.height_px <= SMALL_PICTURE_PX else FINE_GRID
-    settings = drawn.scanner
+    settings = _leave_out(drawn.scanner, order.without)
     grid = PolarGrid(rows, beams, screen.start_mm, settings.depth_mm, settings.opening_deg, screen.steer_deg)
-    scanner = Scanner(settings, cut.scene(END_DIASTOLE, order.aim.pose_at(0.0)), order.recording, grid)
+    reference = cut.scene(END_DIASTOLE, order.aim.pose_at(0.0))
+    scanner = Scanner(settings, reference, order.recording, grid, without=order.without & PARTS)
     return Studio(cut, order.aim, order.rhythm, drawn, scanner, screen, order.recording)
+
+
+def _leave_out(settings: ScannerSettings, without: frozenset[str]) -> ScannerSettings:
+    """Settings without drop-out or haze, where an ablation asks for it; the rest is the scanner's own."""
+    if "dropout" in without:
+        settings = replace(settings, dropout=0.0)
+    if "haze" in without:
+        settings = replace(settings, cavity_clutter_db=NO_DB, near_clutter_db=NO_DB, reverberation_db=NO_DB)
+    return settings
 
 
 def in_colour(drawn: StyleDraw) -> StyleDraw:

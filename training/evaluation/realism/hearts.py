@@ -11,9 +11,10 @@ from training.evaluation.realism.anatomy import measure_grey, measure_pose, meas
 from training.simulator.cine import SimulatedCine, simulate_cine
 from training.simulator.contact_sheet import end_times_ms
 from training.simulator.screen import Screen
-from training.simulator.truth.contour import cavity_outline
-from training.simulator.truth.landmarks import picture_landmarks
+from training.simulator.truth.contour import cavity_outline, nearest_on
+from training.simulator.truth.landmarks import HINGE_REACH_MM, LEAFLETS, MISSING
 from training.simulator.truth.masks import structure_masks
+from training.simulator.views.scene import CENTRE_SLICE, Scene
 from training.simulator.writers import to_grey
 
 REGIONS = ("lv_cavity", "myocardium", "la")
@@ -31,7 +32,7 @@ class Shown:
         masks: of `REGIONS`, [H, W] each.
         screen: where the plane lies on it.
         contour_mm: of the cavity, from hinge to hinge of its valve, [N, 2] to the right and away from the probe, any
-            flip undone; empty where the plane shows no hinges.
+            flip undone; empty where the plane shows no valve.
     """
 
     frame: UInt8Array
@@ -56,7 +57,7 @@ def measure_heart(
 ) -> list[tuple[str, dict[str, float]]]:
     """Measure an A4C at both ends of the beat: anatomy, pose and ejection fraction once, grey levels of either end.
 
-    Nothing where the plane misses a hinge of the mitral valve at either end.
+    Nothing where the plane shows no valve at the cavity at either end.
     """
     cine = simulate_cine(subject, view, style, frame_times_ms=end_times_ms(subject, view), without=without)
     diastole, systole = show(cine)
@@ -84,24 +85,25 @@ def show(cine: SimulatedCine) -> list[Shown]:
     recording = cine.truth.recording
     if recording is None:
         raise ValueError(f"found a cine without a sector ({cine.truth.variant}), expected b_mode")
-    grey, marks = to_grey(cine.frames), picture_landmarks(recording).mm
-    masks = structure_masks(recording, REGIONS)
-    hinges = np.stack([marks["mitral_anterior_hinge"], marks["mitral_posterior_hinge"]], axis=1)  # [T, 2, 2]
-    outlines = [cavity_outline(scene) for scene in recording.scenes]
+    grey, masks = to_grey(cine.frames), structure_masks(recording, REGIONS)
     return [
         Shown(
             frame=grey[frame],
             masks={name: mask[frame] for name, mask in masks.items()},
             screen=recording.screen,
-            contour_mm=_open(outlines[frame], hinges[frame]),
+            contour_mm=_open(scene),
         )
-        for frame in range(len(grey))
+        for frame, scene in enumerate(recording.scenes)
     ]
 
 
-def _open(outline: FloatArray | None, hinges: FloatArray) -> FloatArray:
-    """Open a closed outline [N, 2] at the two hinges [2, 2] and keep the longer part; empty where one is missing."""
-    if outline is None or np.isnan(hinges).any():
+def _open(scene: Scene) -> FloatArray:
+    """Open the cavity's outline at the two ends of its valve and keep the longer part, [N, 2] mm; empty without them."""
+    outline = cavity_outline(scene)
+    if outline is None:
+        return np.empty((0, 2), np.float32)
+    hinges = np.stack([_find_hinge(scene, outline, leaflet) for leaflet in LEAFLETS])
+    if np.isnan(hinges).any():
         return np.empty((0, 2), np.float32)
     first, last = (int(np.hypot(*(outline - hinge).T).argmin()) for hinge in hinges)
     ring = np.roll(outline, -first, axis=0)
@@ -109,6 +111,24 @@ def _open(outline: FloatArray | None, hinges: FloatArray) -> FloatArray:
     parts = ring[: cut + 1], np.concatenate([ring[cut:], ring[:1]])[::-1]
     longer = max(parts, key=lambda part: float(np.hypot(*np.diff(part, axis=0).T).sum()))
     return np.concatenate([hinges[:1], longer[1:-1], hinges[1:]])
+
+
+def _find_hinge(scene: Scene, outline: FloatArray, leaflet: str) -> FloatArray:
+    """Where a leaflet meets the outline [N, 2], as a reader places the annulus: [2] mm, NaN where it does not.
+
+    A plane that crosses a leaflet beside its hinge line shows it all the same: then the cut's nearest end to the hinge.
+    """
+    ends = [
+        (scene.places[piece.start : piece.stop, 0], scene.points_mm[piece.start : piece.stop])
+        for piece in scene.pieces
+        if piece.slice_index == CENTRE_SLICE and scene.surfaces[piece.structure].name == leaflet
+    ]
+    if not ends:
+        return MISSING
+    rows, points = (np.concatenate(parts) for parts in zip(*ends, strict=True))
+    end = points[rows.argmin()]
+    place = nearest_on(outline, end)
+    return place if float(np.hypot(*(place - end))) < HINGE_REACH_MM else MISSING
 
 
 def _measure_anatomy(shown: Shown) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """What truth is computed from: one heart, its beats, the planes it was seen in and the screen it was shown on."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from training.simulator.arrays import TimeArray
@@ -29,6 +29,7 @@ class Recording:
     poses: tuple[Pose, ...]
     screen: Screen
     times_ms: TimeArray
+    _cut_already: dict[int, Scene] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def states(self) -> tuple[HeartState, ...]:
@@ -40,10 +41,16 @@ class Recording:
         """The heart before the first frame's plane."""
         return CutHeart(self.heart, self.poses[0])
 
-    @cached_property
+    def scene(self, frame: int) -> Scene:
+        """What the plane cuts at one frame; cut once."""
+        if frame not in self._cut_already:
+            self._cut_already[frame] = self.cut.scene(self.states[frame], self.poses[frame])
+        return self._cut_already[frame]
+
+    @property
     def scenes(self) -> tuple[Scene, ...]:
         """What the plane cuts at each frame, [T]."""
-        return tuple(self.cut.scene(state, pose) for state, pose in zip(self.states, self.poses, strict=True))
+        return tuple(self.scene(frame) for frame in range(len(self.times_ms)))
 
     def magnified(self, factor: int) -> "Recording":
         """Give the same recording on a screen of `factor` times as many pixels a side.

@@ -16,7 +16,7 @@ def frame_shares(recording: Recording) -> Float32Array:
     looked_at = np.unique(np.linspace(0, count - 1, min(LOOKED_AT, count)).astype(np.int64))
     told = np.stack(
         [
-            view_shares(recording.scenes[frame], recording.poses[frame], recording.heart, recording.states[frame])
+            view_shares(recording.scene(int(frame)), recording.poses[frame], recording.heart, recording.states[frame])
             for frame in looked_at
         ]
     )
