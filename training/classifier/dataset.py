@@ -94,7 +94,10 @@ def load_frames(split: Split, config: ClassifierConfig, cache_folder: Path) -> F
 
 
 def prepare(cine: SimulatedCine, is_still: bool = False) -> tuple[UInt8Array, bool]:
-    """Take a simulated cine the way the service takes a real one.
+    """Take a simulated cine the way the service takes a real one; of a curve or line over time the strip itself.
+
+    The service rejects those before a model is asked. The small B-mode picture beside a strip shows a view: only the
+    strip is none.
 
     Args:
         cine: frames and their true sector.
@@ -116,6 +119,8 @@ def prepare(cine: SimulatedCine, is_still: bool = False) -> tuple[UInt8Array, bo
     )
     every = np.arange(held.frame_count)
     thumbnails = held.thumbnails()
+    if cine.truth.strip_px is not None:
+        return to_frames(preprocess_cine(held, _box(cine.truth.strip_px, rows, columns), every)), True
     sector = find_sector(thumbnails[:1] if is_still else thumbnails, rows, columns)
     used = sector if sector is not None else _true_sector(cine.truth.sector_mask)
     return to_frames(preprocess_cine(held, used, every)), sector is not None
@@ -156,6 +161,13 @@ class _InMemory:
         frame = self._frames[index]
         grey = frame[..., 0] if frame.shape[-1] == 1 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         return reduce_frame(np.asarray(grey, np.uint8), reduction)
+
+
+def _box(box_px: tuple[int, int, int, int], rows: int, columns: int) -> Sector:
+    """Give left, top, right, bottom as an outline."""
+    left, top, right, bottom = box_px
+    corners = np.array([[left, top], [right - 1, top], [right - 1, bottom - 1], [left, bottom - 1]], np.float32)
+    return Sector(corners, rows, columns)
 
 
 def _true_sector(mask: BoolArray) -> Sector:

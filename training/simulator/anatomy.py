@@ -89,7 +89,7 @@ def draw_subject(seed: int) -> Subject:
         np.clip(rng.normal(9.8 if is_male else 9.0, 1.6) + (4 * rng.random() if rng.random() < 0.12 else 0), 6, 18)
     )
     sinus_mm = float(np.clip(rng.normal(34 if is_male else 30.5, 3), 22, 44))
-    la_scale = float(np.clip(rng.normal(1.0, 0.14), 0.7, 1.4))
+    la_scale = float(np.clip(rng.normal(1.04, 0.2), 0.65, 1.6))
     return Subject(
         seed=seed,
         is_male=is_male,

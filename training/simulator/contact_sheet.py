@@ -16,6 +16,7 @@ from training.simulator.views.names import PLANES, VIEW_CLASSES, VIEWS
 
 TILE_PX = 224
 PROBE_TIMES_MS: TimeArray = np.arange(0, 1440, 5.0)  # a beat of the slowest heart, in steps short against its ends
+HALF_SWEEP_MS = 1000.0  # a sweep from one view to the other takes 1.1 to 3.2 s
 LEGEND_PX = 24
 QUIZ_TILES, QUIZ_COLUMNS = 40, 8
 SCREEN_TILE_PX, LABEL_PX, LABEL_PAPER = 240, 18, (70, 20, 20)
@@ -37,12 +38,10 @@ def end_times_ms(seed: int, view: str) -> TimeArray:
     return PROBE_TIMES_MS[[int(np.argmin(contraction)), int(np.argmax(contraction))]]
 
 
-def tile(
-    seed: int, view: str, style: str, size_px: int = TILE_PX, plane: str | None = None
-) -> tuple[ByteArray, ByteArray]:
+def tile(seed: int, view: str, style: str, size_px: int = TILE_PX) -> tuple[ByteArray, ByteArray]:
     """Two pictures [size, size, 3] BGR of one cine: end-diastole and end-systole."""
     times_ms = end_times_ms(seed, view)
-    frames = simulate_cine(seed, view, style, plane=plane, frame_times_ms=times_ms, size_px=size_px).frames
+    frames = simulate_cine(seed, view, style, frame_times_ms=times_ms, size_px=size_px).frames
     return _to_bgr(frames[0]), _to_bgr(frames[1])
 
 
@@ -53,13 +52,20 @@ def style_sheet(style: str, seeds: range, size_px: int = TILE_PX, views: Sequenc
 
 
 def plane_sheet(seeds: range, planes: Sequence[str] = PLANES, size_px: int = TILE_PX, columns: int = 6) -> ByteArray:
-    """Planes in turn, each with its name on it: the subjects of `seeds` side by side in mixed styles, at rest; BGR."""
+    """Planes in turn, the subjects of `seeds` side by side in mixed styles, with plane, view and its share; BGR.
+
+    Sweeps are shown half-way from one view to the other.
+    """
     tiles = []
     for index, plane in enumerate(planes):
         for seed in seeds:
             style = STYLES[(index + seed) % len(STYLES)]
-            picture = tile(seed, "OTHER", style, size_px, plane)[0].copy()
-            cv2.putText(picture, plane, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 255, 255), 1, cv2.LINE_AA)
+            times_ms = np.full(1, HALF_SWEEP_MS) if plane.startswith("sweep") else end_times_ms(seed, "OTHER")[:1]
+            cine = simulate_cine(seed, "OTHER", style, plane=plane, frame_times_ms=times_ms, size_px=size_px)
+            shares = cine.truth.shares[0]
+            text = f"{plane}: {VIEW_CLASSES[int(shares.argmax())]} {shares.max():.1f}"
+            picture = _to_bgr(cine.frames[0]).copy()
+            cv2.putText(picture, text, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 255, 255), 1, cv2.LINE_AA)
             tiles.append(picture)
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]

@@ -98,7 +98,7 @@ def show(cine: SimulatedCine) -> list[Shown]:
 
 
 def _open(scene: Scene) -> FloatArray:
-    """Open the cavity's outline at the two ends of its valve and keep the longer part, [N, 2] mm; empty without them."""
+    """Open the outline of the cavity at both ends of its valve and keep the longer part, [N, 2] mm; or nothing."""
     outline = cavity_outline(scene)
     if outline is None:
         return np.empty((0, 2), np.float32)

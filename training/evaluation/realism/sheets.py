@@ -45,7 +45,9 @@ def draw_style(style: str, seed: int) -> UInt8Array:
 def draw_planes(seed: int) -> UInt8Array:
     """Draw all planes, of the four views and of OTHER, two subjects each, at end-diastole; BGR."""
     sheet = plane_sheet(range(seed, seed + 2), PLANES, STYLE_TILE_PX)
-    return with_legend(sheet, "Every plane in two subjects and mixed styles, at end-diastole; the name is its plane.")
+    return with_legend(
+        sheet, "Every plane in two subjects and mixed styles, with its view by content. Sweeps half-way."
+    )
 
 
 def draw_classified(seed: int, columns: int = CLASSIFIER_COLUMNS) -> UInt8Array:

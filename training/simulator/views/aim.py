@@ -137,11 +137,11 @@ def _apical_hand(plane: str, rng: np.random.Generator, off: float) -> Hand:
     short = off * float(rng.uniform(*FORESHORTENED_DEG)) if rng.random() < FORESHORTENED_SHARE else 0.0
     return Hand(
         turn_deg=float(off * rng.normal(0, TURN_DEG)),
-        lean_deg=float(11 + off * 6.8 * score),
+        lean_deg=float(13 + off * 6.8 * score),
         tilt_deg=float((4 if plane == "a5c" else 0) + off * rng.normal(0, 2.5)),
         foreshortening_deg=float(rng.choice((-1, 1))) * short,
         aside_mm=float(-4 + off * 6.3 * (-0.6 * score + 0.8 * other)),
-        deep_mm=float(np.clip(31 + off * rng.normal(0, 7), 15, 50)),
+        deep_mm=float(np.clip(36 + off * rng.normal(0, 7), 18, 54)),
         slide_mm=float(off * rng.normal(0, 2)),
     )
 

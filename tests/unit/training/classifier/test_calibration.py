@@ -128,3 +128,11 @@ def test_interval_without_an_error_still_has_a_lower_end_below_one() -> None:
     low, high = accuracy_interval(make_predictions(labels, np.eye(VIEWS)[labels]), draws=20)
     assert 0.6 < low < 0.75  # ten subjects
     assert high == 1.0
+
+
+def test_a_few_cines_that_are_all_right_do_not_make_it_certain() -> None:
+    labels = np.full(20, 1)
+    few = make_predictions(labels, 4.0 * np.eye(VIEWS)[labels])
+    many = make_predictions(np.full(2000, 1), 4.0 * np.eye(VIEWS)[np.full(2000, 1)])
+    confidences = [softmax(made.divided(fit_temperature(made)).logits).max() for made in (few, many)]
+    assert 0.8 < confidences[0] < confidences[1] < 1.0

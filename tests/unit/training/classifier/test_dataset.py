@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from services.cine.views import ANSWERED_VIEWS, View
 from training.classifier.config import ClassifierConfig, load_preset
@@ -97,3 +98,12 @@ def test_frames_that_are_taken_keep_their_cines_numbered() -> None:
     taken: FrameSet = frames.take(frames.subjects == 4)
     assert list(taken.cines) == [0, 0, 0]
     assert taken.frames.shape == (3, 112, 112)
+
+
+def test_of_a_doppler_screen_only_the_strip_is_shown() -> None:
+    shown = simulate(replace(ORDER, style="unity", variant="spectral", kind="pw", size_px=None))
+    left, top, right, bottom = shown.cine.truth.strip_px or (0, 0, 0, 0)
+    frames, is_found = prepare(shown.cine)
+    assert is_found
+    filled = (frames[0] > 0).any(axis=1).mean() / (frames[0] > 0).any(axis=0).mean()
+    assert filled == pytest.approx((bottom - top) / (right - left), rel=0.1)

@@ -6,9 +6,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.simulator.contact_sheet import LABEL_PX, kind_sheet, phase_strip, quiz_sheet, style_sheet
-from training.simulator.views.names import VIEWS
+from training.simulator.cine import simulate_cine
+from training.simulator.contact_sheet import (
+    LABEL_PX,
+    end_times_ms,
+    kind_sheet,
+    phase_strip,
+    plane_sheet,
+    quiz_sheet,
+    style_sheet,
+)
 from training.simulator.variants import KINDS
+from training.simulator.views.names import VIEWS
 
 
 def test_style_sheet_shows_both_ends_of_the_beat_for_every_view_of_a_subject() -> None:
@@ -35,3 +44,17 @@ def test_quiz_answers_name_every_tile_but_the_picture_does_not(tmp_path: Path) -
     assert sheet.shape == (24, 24 * 6, 3)
     assert cv2.imwrite(str(tmp_path / "quiz.png"), sheet)
     assert json.loads(json.dumps(answers)) == answers
+
+
+def test_plane_sheet_has_a_tile_a_plane_and_subject() -> None:
+    sheet = plane_sheet(range(2), ("a3c", "sweep_a4c_a2c"), size_px=32, columns=3)
+    assert sheet.shape == (2 * 32, 3 * 32, 3)
+    tiles = [sheet[32 * row :][:32, 32 * column :][:, :32] for row in range(2) for column in range(3)]
+    assert all(picture.any() for picture in tiles[:4])
+    assert not any(picture.any() for picture in tiles[4:])
+
+
+def test_the_ends_of_the_beat_are_those_of_the_cine() -> None:
+    times_ms = end_times_ms(3, "A4C")
+    truth = simulate_cine(3, "A4C", "tmed", frame_times_ms=np.append(times_ms, times_ms.mean()), size_px=24).truth
+    assert (truth.ed_frame, truth.es_frame) == (0, 1)
