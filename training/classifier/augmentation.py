@@ -5,16 +5,17 @@ Geometry first, then erased patches, then appearance; all of it on batches, all 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
 
 from services.cine.views import ANSWERED_VIEWS, View
 from training.classifier import appearance, foreground, geometry
-from training.classifier.config import AugmentationConfig
+from training.classifier.config import AugmentationConfig, Range
 
 _GREY_LEVELS = 255.0
+_CHANCES = ("chance", "outline_chance", "colour_box_chance", "marks_chance", "narrow_chance", "cut_chance")
 _APICAL = tuple(ANSWERED_VIEWS.index(view) for view in (View.A2C, View.A4C))
 
 
@@ -52,6 +53,24 @@ def augment(frames: Tensor, labels: Tensor, config: AugmentationConfig, generato
     grey = appearance.change(grey, config, generator)
     whole = (grey * inside).clamp(0.0, 1.0).mul(_GREY_LEVELS).round()  # what is dark has few levels left, as in 8 bit
     return whole / _GREY_LEVELS * 2.0 - 1.0
+
+
+def weaken(config: AugmentationConfig, strength: float) -> AugmentationConfig:
+    """Give the changes at a strength of 0 (chances and places as rendered) to 1 (as configured)."""
+
+    def towards_one(limits: Range) -> Range:
+        low, high = limits
+        return 1.0 + (low - 1.0) * strength, 1.0 + (high - 1.0) * strength
+
+    chances = {name: value * strength for name, value in vars(config).items() if name in _CHANCES}
+    return replace(
+        config,
+        **chances,
+        scale=towards_one(config.scale),
+        stretch=towards_one(config.stretch),
+        shift_fraction=config.shift_fraction * strength,
+        rotate_deg=config.rotate_deg * strength,
+    )
 
 
 def mix(batch: Batch, config: AugmentationConfig, generator: Generator) -> Batch:

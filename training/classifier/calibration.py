@@ -75,15 +75,17 @@ def fit_temperature(predictions: CinePredictions) -> float:
     Reference:
         Guo 2017, On Calibration of Modern Neural Networks, section 4.2; Platt 1999, section 2.2, for the added counts.
     """
-    count, answers = predictions.logits.shape
+    count, answers = len(predictions.labels), predictions.logits.shape[1]
     added = answers / (count + answers)
     ratio = (np.sqrt(5.0) - 1.0) / 2.0
     low, high = (float(np.log(limit)) for limit in _TEMPERATURES)
 
     def loss(log_temperature: float) -> float:
         logits = np.asarray(predictions.logits / np.exp(log_temperature), np.float32)
-        of_every_answer = np.mean([log_loss(logits, np.full(count, answer)) for answer in range(answers)])
-        return (1.0 - added) * log_loss(logits, predictions.labels) + added * float(of_every_answer)
+        of_every_answer = [log_loss(logits, np.full(count, answer)) for answer in range(answers)]
+        return (1.0 - added) * log_loss(logits, predictions.labels) + added * sum(of_every_answer) / len(
+            of_every_answer
+        )
 
     for _ in range(_NARROWINGS):
         left, right = high - ratio * (high - low), low + ratio * (high - low)

@@ -58,6 +58,8 @@ class AugmentationConfig:
     """Ranges and chances of the changes that stand between simulated and real frames; chances are 0-1.
 
     Attributes:
+        full_from: the changes grow evenly until this share of the training: all at once, a network learns nothing of
+            them for hundreds of steps.
         chance: of each appearance change by itself.
         outline_chance: give the frame another frame's outline, its rim filled from there.
         colour_box_chance: lay a colour Doppler box over it, turned grey.
@@ -82,6 +84,7 @@ class AugmentationConfig:
         mixing_chance, mixing_from: share of mixed batches, after this share of the training.
     """
 
+    full_from: float
     chance: float
     outline_chance: float
     colour_box_chance: float

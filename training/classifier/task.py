@@ -12,7 +12,7 @@ from torch.nn import functional
 from services.cine.cine import FloatArray, IntArray, UInt8Array
 from services.cine.preprocessing import to_frames, to_tensor
 from services.cine.views import TARGET_VIEWS
-from training.classifier.augmentation import Batch, augment, mix
+from training.classifier.augmentation import Batch, augment, mix, weaken
 from training.classifier.config import AugmentationConfig, ClassifierConfig
 from training.classifier.dataset import FrameSet
 from training.classifier.metrics import balanced_accuracy, log_loss
@@ -61,7 +61,8 @@ class ClassifierTask:
     def _prepare(self, frames: Tensor, shares: Tensor, step: int, generator: Generator) -> Batch:
         config = self._config.augmentation
         with torch.no_grad(), torch.autocast(frames.device.type, enabled=False):
-            batch = Batch(augment(frames, shares.argmax(dim=1), config, generator), shares)
+            strength = min(1.0, step / max(1.0, config.full_from * self._config.loop.steps))
+            batch = Batch(augment(frames, shares.argmax(dim=1), weaken(config, strength), generator), shares)
             if step >= config.mixing_from * self._config.loop.steps:
                 batch = mix(batch, config, generator)
         return batch

@@ -47,9 +47,27 @@ def test_export_of_an_unfinished_run_says_what_to_do(tmp_path: Path) -> None:
     assert "train classifier" in str(answer.exception)
 
 
-def test_truth_in_a_video_is_wrong_use(tmp_path: Path) -> None:
-    arguments = ["simulate", "--subjects", "1", "--out", str(tmp_path), "--format", "avi", "--truth"]
+@pytest.mark.parametrize(
+    "wrong", [["--views", "A9C=1"], ["--views", "A4C"], ["--views", "A4C=-1"], ["--views", ""], ["--plane", "a9c"]]
+)
+def test_unknown_views_and_planes_are_wrong_use(wrong: list[str], tmp_path: Path) -> None:
+    arguments = ["simulate", "--subjects", "1", "--out", str(tmp_path / "set"), *wrong]
     assert RUNNER.invoke(make_app(), arguments).exit_code == cli.EXIT_WRONG_USE
+    assert not (tmp_path / "set").exists()
+
+
+def test_one_plane_in_one_style_is_simulated_with_its_truth(tmp_path: Path) -> None:
+    shown = ["--plane", "psax_papillary", "--style", "camus", "--variant", "still", "--size", "32", "--truth"]
+    arguments = ["simulate", "--subjects", "2", "--out", str(tmp_path), "--format", "avi", *shown, "--json"]
+    answer = RUNNER.invoke(make_app(), arguments)
+    assert answer.exit_code == 0
+    assert json.loads(answer.stdout)["cines"] == 2
+    assert (tmp_path / "manifest.csv").read_text().count(",psax_papillary,camus,still,") == 2
+    assert len(list(tmp_path.glob("*_PSAX.truth.npz"))) == 2
+
+
+def test_shares_of_views_are_read() -> None:
+    assert cli.parse_shares("a4c=2, OTHER=0.5") == (("A4C", 2.0), ("OTHER", 0.5))
 
 
 def test_unknown_format_and_missing_option_are_wrong_use(tmp_path: Path) -> None:

@@ -12,12 +12,15 @@ from training.simulator.cine import SimulatedCine, simulate_cine
 from training.simulator.contact_sheet import end_times_ms
 from training.simulator.screen import Screen
 from training.simulator.truth.contour import cavity_outline, nearest_on
-from training.simulator.truth.landmarks import HINGE_REACH_MM, LEAFLETS, MISSING
+from training.simulator.truth.landmarks import AT_HINGE, HINGE_REACH_MM, LEAFLETS
 from training.simulator.truth.masks import structure_masks
 from training.simulator.views.scene import CENTRE_SLICE, Scene
 from training.simulator.writers import to_grey
 
 REGIONS = ("lv_cavity", "myocardium", "la")
+
+LEAST_ANNULUS_MM = 10.0
+"""Hinges nearer to each other are the edge of one leaflet at the side of the valve."""
 
 SAME_TOP_MM = 1.0
 """A sector whose first row lies deeper than its small arc by more is zoomed: its depths are not as real ones were."""
@@ -102,8 +105,8 @@ def _open(scene: Scene) -> FloatArray:
     outline = cavity_outline(scene)
     if outline is None:
         return np.empty((0, 2), np.float32)
-    hinges = np.stack([_find_hinge(scene, outline, leaflet) for leaflet in LEAFLETS])
-    if np.isnan(hinges).any():
+    hinges = _find_hinges(scene, outline)
+    if hinges is None:
         return np.empty((0, 2), np.float32)
     first, last = (int(np.hypot(*(outline - hinge).T).argmin()) for hinge in hinges)
     ring = np.roll(outline, -first, axis=0)
@@ -113,22 +116,25 @@ def _open(scene: Scene) -> FloatArray:
     return np.concatenate([hinges[:1], longer[1:-1], hinges[1:]])
 
 
-def _find_hinge(scene: Scene, outline: FloatArray, leaflet: str) -> FloatArray:
-    """Where a leaflet meets the outline [N, 2], as a reader places the annulus: [2] mm, NaN where it does not.
+def _find_hinges(scene: Scene, outline: FloatArray) -> FloatArray | None:
+    """Where the valve's leaflets spring from the outline [N, 2], farthest apart: [2, 2] mm; None where they do not.
 
-    A plane that crosses a leaflet beside its hinge line shows it all the same: then the cut's nearest end to the hinge.
+    A plane beside the middle of the valve may cut the posterior leaflet, which spans over half of the ring, on both
+    sides: it then shows both hinges.
     """
-    ends = [
-        (scene.places[piece.start : piece.stop, 0], scene.points_mm[piece.start : piece.stop])
+    lines = [
+        slice(piece.start, piece.stop)
         for piece in scene.pieces
-        if piece.slice_index == CENTRE_SLICE and scene.surfaces[piece.structure].name == leaflet
+        if piece.slice_index == CENTRE_SLICE and scene.surfaces[piece.structure].name in LEAFLETS
     ]
-    if not ends:
-        return MISSING
-    rows, points = (np.concatenate(parts) for parts in zip(*ends, strict=True))
-    end = points[rows.argmin()]
-    place = nearest_on(outline, end)
-    return place if float(np.hypot(*(place - end))) < HINGE_REACH_MM else MISSING
+    roots = [scene.points_mm[line][scene.places[line, 0] < AT_HINGE] for line in lines]
+    places = [(nearest_on(outline, root), root) for root in np.concatenate(roots)] if roots else []
+    found = np.array([place for place, root in places if np.hypot(*(place - root)) < HINGE_REACH_MM], np.float32)
+    if len(found) < 2:
+        return None
+    apart = np.hypot(*(found[:, None] - found).T)  # [P, P]
+    first, last = np.unravel_index(int(apart.argmax()), apart.shape)
+    return found[[first, last]] if apart.max() > LEAST_ANNULUS_MM else None
 
 
 def _measure_anatomy(shown: Shown) -> dict[str, float]:

@@ -61,8 +61,8 @@ def picture_landmarks(recording: Recording) -> PictureLandmarks:
     where a cusp's hinge is cut. The tips of the papillary muscles are shown as they fall on the plane, with their
     distance from it.
     """
-    names = ["apex", *map(_hinge_name, (*LEAFLETS, *CUSPS))]
-    mm = {name: np.stack([marks[name] for marks in map(_on_plane, recording.scenes)]) for name in names}
+    frames = [_on_plane(scene) for scene in recording.scenes]
+    mm = {name: np.stack([marks[name] for marks in frames]) for name in frames[0]}
     off = {name: np.where(np.isnan(places[:, 0]), np.nan, 0).astype(np.float32) for name, places in mm.items()}
     for name, places in landmarks_mm(recording).items():
         if name in PAPILLARY:

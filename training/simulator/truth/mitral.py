@@ -31,8 +31,9 @@ class MitralValve:
 def mitral_valve_mm(recording: Recording) -> MitralValve:
     """Points of the valve in mm on the plane (right, down, flip undone)."""
     hinges = picture_landmarks(recording).mm
+    scenes = recording.scenes
     anterior, posterior = (
-        np.stack([leaflet_ends(scene, name)[1] for scene in recording.scenes])
+        np.stack([leaflet_ends(scene, name)[1] for scene in scenes])
         for name in ("mitral_anterior", "mitral_posterior")
     )
     is_closed = np.array([state.mitral_opening < CLOSED_OPENING for state in recording.states])

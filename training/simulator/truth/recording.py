@@ -73,4 +73,6 @@ class Recording:
             probe_y_px=self.screen.probe_y_px * factor + shift_px,
             px_per_mm=self.screen.px_per_mm * factor,
         )
-        return replace(self, screen=screen)
+        same_cuts = replace(self, screen=screen)
+        same_cuts._cut_already.update(self._cut_already)
+        return same_cuts

@@ -1,6 +1,5 @@
 """How a probe is really held: off its standard plane, drifting with the breath, swept from one view to another."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +12,7 @@ from training.simulator.views.cutting import CutHeart
 from training.simulator.views.labels import view_shares
 from training.simulator.views.names import PLANE_SHARES, VIEW_CLASSES
 from training.simulator.views.pose import Pose
-from training.simulator.views.standard import PSAX_LEVEL, Hand, moved, standard_pose
+from training.simulator.views.standard import Hand, moved, standard_pose
 
 SWEEPS = {
     "sweep_a4c_a2c": ("a4c", "a2c"),
@@ -22,12 +21,56 @@ SWEEPS = {
     "sweep_plax_rv_inflow": ("plax", "rv_inflow"),
 }
 SWEEP_MS = (1100.0, 3200.0)  # from one view to the other
+SWEPT = (0.2, 0.5)  # half of the way that is swept, either way round its middle
+MIDDLE_MS = 700.0  # of a cine: it lasts 1.2 to 2 beats
 DRIFT_MM, DRIFT_MS = (1.0, 0.8, 0.7), (3000.0, 5200.0)  # of breath and hand: right, down, out; a period
-WIDE_SHARE, WIDER = 0.05, 2.2  # of the draws lie up to 25 degrees off
-FORESHORTENED_SHARE, FORESHORTENED_DEG = 0.15, (6.0, 14.0)
-TURN_DEG = 8.0  # how well a plane is met: an automatic alignment is 13.5 degrees off, guidance 8.2 (median)
+WIDE_SHARE, WIDE_DEG = 0.05, 25.0  # of the draws are turned by up to that
+OBLIQUE_SHARE = 0.15  # foreshortened (apical) or oblique (else)
+FORESHORTENED_DEG, OBLIQUE_DEG = (6.0, 14.0), (8.0, 15.0)
 MIDDLE_OF_THE_BEAT = HeartState(0.4, 0.4, 0.0, 0.0, 0.0, 0.0, 0.0, 800.0)
-DRAWS = 12
+DRAWS, NARROWING = 12, 0.85  # each new draw of a view is held a little better than the one before
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What hands do to a kind of plane: means and standard deviations, degrees and mm; see `Hand`.
+
+    Attributes:
+        lean_deg, aside_mm: mean and deviation.
+        deep_mm: median and deviation of its logarithm.
+        turn_deg, tilt_deg, slide_mm: deviations.
+        lean_and_aside: correlation of the two.
+        level_fraction: lowest and highest.
+    """
+
+    lean_deg: tuple[float, float]
+    aside_mm: tuple[float, float]
+    deep_mm: tuple[float, float]
+    turn_deg: float = 9.0
+    tilt_deg: float = 3.5
+    slide_mm: float = 2.0
+    lean_and_aside: float = 0.0
+    level_fraction: tuple[float, float] = (0.0, 0.0)
+
+
+APICAL = Spread((13.0, 6.0), (-4.5, 6.4), (35.5, 0.19), tilt_deg=2.5, lean_and_aside=-0.7)
+"""Pose of 500 patients' A4C (CAMUS): apex 23/31/41 deep and -13/-4/+3 beside the middle, lean 3/11/20, correlated by
+-.6; depths from the top of the sector, 3 to 8 mm under the common origin of the beams. How well a plane is met: an
+automatic alignment is 13.5 degrees off, guidance 8.2 (medians)."""
+
+SPREADS: dict[str, Spread] = {
+    **dict.fromkeys(("a2c", "a3c", "a4c", "a5c"), APICAL),
+    **dict.fromkeys(("plax", "plax_valves"), Spread((-7.0, 7.0), (3.0, 9.0), (21.0, 0.22))),
+    "psax_aortic": Spread((0.0, 11.0), (2.0, 8.0), (21.0, 0.22), turn_deg=6.0, tilt_deg=3.0),
+    "psax_mitral": Spread((0.0, 11.0), (6.0, 8.0), (22.0, 0.22), turn_deg=6.0, level_fraction=(0.14, 0.26)),
+    "psax_papillary": Spread((0.0, 11.0), (6.0, 8.0), (30.0, 0.2), turn_deg=6.0, level_fraction=(0.36, 0.56)),
+    "psax_apical": Spread((0.0, 11.0), (5.0, 8.0), (36.0, 0.2), turn_deg=6.0, level_fraction=(0.66, 0.85)),
+    **dict.fromkeys(("rv_inflow", "rv_outflow"), Spread((0.0, 9.0), (4.0, 9.0), (21.0, 0.22), tilt_deg=3.0)),
+    "subcostal": Spread((0.0, 9.0), (8.0, 9.0), (110.0, 0.08), tilt_deg=4.0),
+    "suprasternal": Spread((0.0, 9.0), (0.0, 9.0), (46.0, 0.18), tilt_deg=4.0),
+}
+"""The front of the right ventricle lies 15 to 30 mm under a parasternal probe; farther for the lower levels, which it
+looks at on a longer way."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +79,18 @@ class Aim:
 
     Attributes:
         plane: what was aimed at, one of `PLANES`.
-        start: where it lies at first.
-        end: where a sweep ends; None where there is no sweep.
-        sweep_ms: time from start to end; then it goes back.
+        start, end: the two planes of a sweep; the same one twice where there is none.
+        sweep_ms: time from start to end, half-way in the middle of the cine.
+        swept: half of the way that is swept; below 0 from end to start.
         drift_mm: [3] amplitude of the drift: right, down, out.
         drift_ms, drift_phase: its period, and where in it the cine begins, radians.
     """
 
     plane: str
     start: Pose
-    end: Pose | None = None
+    end: Pose
     sweep_ms: float = 1.0
+    swept: float = 0.0
     drift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     drift_ms: float = 1.0
     drift_phase: float = 0.0
@@ -54,8 +98,9 @@ class Aim:
     def pose_at(self, time_ms: float) -> Pose:
         """Where the plane lies at a time in ms."""
         pose = self.start
-        if self.end is not None:
-            pose = _between(self.start, self.end, 0.5 - 0.5 * float(np.cos(np.pi * time_ms / self.sweep_ms)))
+        if self.swept:
+            share = 0.5 + self.swept * float(np.sin(np.pi * (time_ms - MIDDLE_MS) / self.sweep_ms))
+            pose = _between(self.start, self.end, share)
         angle = 2 * np.pi * time_ms / self.drift_ms + self.drift_phase
         sway = np.array([np.sin(angle), np.sin(angle + 1.0), np.sin(angle + 2.1)]) - np.sin(
             self.drift_phase + np.array([0.0, 1.0, 2.1])
@@ -72,15 +117,15 @@ def draw_aim(heart: Heart, plane: str, rng: np.random.Generator, scale: float = 
         rng: source of the draw.
         scale: difficulty: 1 usual, 0 perfect.
     """
-    first, last = SWEEPS.get(plane, (plane, None))
-    drift = tuple(float(scale * rng.normal(0, most)) for most in DRIFT_MM)
+    first, last = SWEEPS.get(plane, (plane, plane))
     start = standard_pose(heart, first, draw_hand(first, rng, scale))
-    end = standard_pose(heart, last, draw_hand(last, rng, scale)) if last else None
+    drift = [float(scale * rng.normal(0, most)) for most in DRIFT_MM]
     return Aim(
         plane=plane,
         start=start,
-        end=end,
+        end=standard_pose(heart, last, draw_hand(last, rng, scale)) if plane in SWEEPS else start,
         sweep_ms=float(rng.uniform(*SWEEP_MS)),
+        swept=float(rng.choice((-1, 1)) * rng.uniform(*SWEPT)) if plane in SWEEPS else 0.0,
         drift_mm=(drift[0], drift[1], drift[2]),
         drift_ms=float(rng.uniform(*DRIFT_MS)),
         drift_phase=float(rng.uniform(0, 2 * np.pi)),
@@ -88,7 +133,7 @@ def draw_aim(heart: Heart, plane: str, rng: np.random.Generator, scale: float = 
 
 
 def draw_view(heart: Heart, view: str, rng: np.random.Generator, scale: float = 1.0) -> Aim:
-    """Draw a plane of a view until what it cuts in the middle of a beat is that view; the last draw stands in the end.
+    """Draw a plane of a view until what it cuts in the middle of a cine is that view; the last draw stands in the end.
 
     Args:
         heart: which is cut.
@@ -97,9 +142,10 @@ def draw_view(heart: Heart, view: str, rng: np.random.Generator, scale: float = 
         scale: difficulty: 1 usual, 0 perfect.
     """
     planes, shares = zip(*PLANE_SHARES[view].items(), strict=True)
-    for _ in range(DRAWS):
-        aim = draw_aim(heart, planes[int(rng.choice(len(planes), p=shares))], rng, scale)
-        pose = aim.pose_at(0.5 * aim.sweep_ms if aim.end else 0.0)
+    plane = planes[int(rng.choice(len(planes), p=shares))]
+    for draw in range(DRAWS):
+        aim = draw_aim(heart, plane, rng, scale * NARROWING**draw)
+        pose = aim.pose_at(MIDDLE_MS)
         told = view_shares(CutHeart(heart, pose).scene(MIDDLE_OF_THE_BEAT, pose), pose, heart, MIDDLE_OF_THE_BEAT)
         if told[VIEW_CLASSES.index(view)] > 0.5:
             break
@@ -107,68 +153,26 @@ def draw_view(heart: Heart, view: str, rng: np.random.Generator, scale: float = 
 
 
 def draw_hand(plane: str, rng: np.random.Generator, scale: float) -> Hand:
-    """Draw how a hand holds the probe for a simple plane.
-
-    Reference:
-        Pose of 500 patients' A4C (CAMUS): apex 23/31/41 mm deep and -13/-4/+3 beside the middle, lean 3/11/20
-        degrees, correlated with the apex's place by -.6.
-    """
-    off = scale * (WIDER if rng.random() < WIDE_SHARE else 1.0)
-    makers: tuple[tuple[tuple[str, ...], Callable[[str, np.random.Generator, float], Hand]], ...] = (
-        (("a",), _apical_hand),
-        (("psax",), _short_axis_hand),
-        (("sub", "supra"), _distant_hand),
-    )
-    for prefixes, maker in makers:
-        if plane.startswith(prefixes):
-            return maker(plane, rng, off)
+    """Draw how a hand holds the probe for a simple plane."""
+    spread = SPREADS[plane]
+    lean, other, depth, turn, tilt, slide = scale * rng.normal(size=6)
+    aside = spread.lean_and_aside * lean + np.sqrt(1 - spread.lean_and_aside**2) * other
+    turn_deg = turn * spread.turn_deg
+    if rng.random() < WIDE_SHARE:
+        turn_deg = scale * rng.uniform(-WIDE_DEG, WIDE_DEG)
+    oblique = scale * rng.choice((-1, 1)) * (rng.random() < OBLIQUE_SHARE)
+    is_apical = spread is APICAL
+    if not is_apical:
+        turn_deg += oblique * rng.uniform(*OBLIQUE_DEG)
     return Hand(
-        turn_deg=float(off * rng.normal(0, TURN_DEG)),
-        lean_deg=float(-3 + off * rng.normal(0, 8)),
-        tilt_deg=float(off * rng.normal(0, 4 if plane.startswith("plax") else 3)),
-        aside_mm=float(3 + off * rng.normal(0, 10)),
-        deep_mm=float(np.clip(78 + off * rng.normal(0, 8), 55, 105)),
-        slide_mm=float(off * rng.normal(0, 2.5)),
-    )
-
-
-def _apical_hand(plane: str, rng: np.random.Generator, off: float) -> Hand:
-    score, other = rng.normal(), rng.normal()
-    short = off * float(rng.uniform(*FORESHORTENED_DEG)) if rng.random() < FORESHORTENED_SHARE else 0.0
-    return Hand(
-        turn_deg=float(off * rng.normal(0, TURN_DEG)),
-        lean_deg=float(13 + off * 6.8 * score),
-        tilt_deg=float((4 if plane == "a5c" else 0) + off * rng.normal(0, 2.5)),
-        foreshortening_deg=float(rng.choice((-1, 1))) * short,
-        aside_mm=float(-4 + off * 6.3 * (-0.6 * score + 0.8 * other)),
-        deep_mm=float(np.clip(36 + off * rng.normal(0, 7), 18, 54)),
-        slide_mm=float(off * rng.normal(0, 2)),
-    )
-
-
-def _short_axis_hand(plane: str, rng: np.random.Generator, off: float) -> Hand:
-    low, high = PSAX_LEVEL.get(plane, (0.0, 0.0))
-    is_root = plane == "psax_aortic"
-    return Hand(
-        turn_deg=float(off * rng.normal(0, 12)),
-        lean_deg=float(off * rng.normal(0, 6)),
-        tilt_deg=float(off * rng.normal(0, 2.5 if is_root else 4)),
-        aside_mm=float((2 if is_root else 5) + off * rng.normal(0, 9)),
-        deep_mm=float(np.clip((62 if is_root else 76) + off * rng.normal(0, 8), 42, 105)),
-        slide_mm=float(off * rng.normal(0, 2)),
-        level_fraction=float(rng.uniform(low, high)),
-    )
-
-
-def _distant_hand(plane: str, rng: np.random.Generator, off: float) -> Hand:
-    is_below = plane == "subcostal"
-    return Hand(
-        turn_deg=float(off * rng.normal(0, 10)),
-        lean_deg=float(off * rng.normal(0, 9)),
-        tilt_deg=float(off * rng.normal(0, 4)),
-        aside_mm=float((8 if is_below else 0) + off * rng.normal(0, 10)),
-        deep_mm=float(np.clip((112 if is_below else 48) + off * rng.normal(0, 9), 30, 140)),
-        slide_mm=float(off * rng.normal(0, 3)),
+        turn_deg=float(turn_deg),
+        lean_deg=float(spread.lean_deg[0] + spread.lean_deg[1] * lean),
+        tilt_deg=float(spread.tilt_deg * tilt),
+        foreshortening_deg=float(oblique * rng.uniform(*FORESHORTENED_DEG)) if is_apical else 0.0,
+        aside_mm=float(spread.aside_mm[0] + spread.aside_mm[1] * aside),
+        deep_mm=float(spread.deep_mm[0] * np.exp(spread.deep_mm[1] * depth)),
+        slide_mm=float(spread.slide_mm * slide),
+        level_fraction=float(np.interp(0.5 + scale * (rng.random() - 0.5), (0, 1), spread.level_fraction)),
     )
 
 

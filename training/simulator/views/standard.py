@@ -3,7 +3,10 @@
 Angles about the long axis as in the 17-segment model; see `training.simulator.heart` for the coordinates.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,12 +15,21 @@ from training.simulator.heart.heart import Heart
 from training.simulator.heart.shapes import direction, unit
 from training.simulator.views.pose import Pose
 
-APICAL_DEG = {"a4c": 30.0, "a2c": 90.0, "a3c": 150.0, "a5c": 30.0}
-LONG_AXIS_DEG = 330.0  # where the parasternal beam goes: from the anteroseptal to the inferolateral wall
-ACROSS_BEAM_DEG = {False: 278.0, True: 292.0}  # of a short axis; at the aortic level the left atrium comes to lie below
-PSAX_LEVEL = {"psax_mitral": (0.08, 0.2), "psax_papillary": (0.36, 0.56), "psax_apical": (0.66, 0.85)}
-SUPERIOR, ANTERIOR = as_float32([0.31, 0.75, -0.58]), as_float32([-0.53, 0.65, 0.55])
+LONG_AXIS_BEAM_DEG = 330.0  # where the parasternal beam goes: from the anteroseptal to the inferolateral wall
+SHORT_AXIS_BEAM_DEG = 290.0  # over the septum: the right ventricle at the upper left, muscles at 4 and 8 o'clock
+FIVE_CHAMBER_SHARE = 0.8  # of the way from the four-chamber plane to the aortic valve: root and atria in one picture
+AORTIC_LEVEL_MM = 8.0  # above the annulus, where the three cusps meet
+ATRIAL_SHARE = 0.6  # of the way from a plane square to the root to one through the left atrium's middle
+ATRIUM_ASIDE_DEG = 12.0  # at this level the left atrium lies behind the root, a little to the right
+SUBCOSTAL_LEAN_DEG = 25.0  # the apex points up to the right
+WINDOW_MM = 80.0  # from the skin to the middle of the long axis: what the beam is fanned about
+FRONT_WALLS = ("rv_wall", "rvot_wall", "lv_wall")
+FRONT_REACH_MM = (18.0, 9.0)  # half width, in and out of the plane, of what a parasternal probe looks through first
+FALL_BESIDE = 2.0  # mm: how much farther a place counts for each mm that it lies beside that
+SUPERIOR = as_float32([0.31, 0.75, -0.58])
 AXIS = as_float32([0, 0, 1])  # from the base to the apex
+
+Marks = dict[str, Float32Array]
 
 
 @dataclass(frozen=True)
@@ -25,11 +37,12 @@ class Hand:
     """How a probe is held, beside the standard plane: angles in degrees, lengths in mm.
 
     Attributes:
-        turn_deg: rotation about the long axis of the heart.
-        lean_deg: rocking in the plane: apical views, the base to the right; parasternal ones, the base downwards.
+        turn_deg: rotation of the probe about its middle beam; at the apex the angle about the long axis grows by it.
+        lean_deg: rocking in the plane: what lies deep comes to the right.
         tilt_deg: of the fan out of its plane, about the skin.
         foreshortening_deg: of an apical plane about the mitral annulus: it leaves the apex.
-        aside_mm, deep_mm: where the plane's own middle (apex, or what it is centred on) appears, right and down.
+        aside_mm: where the plane's own middle (apex, or what it is centred on) appears, to the right.
+        deep_mm: how deep it appears; for a parasternal plane, how deep the heart begins: the chest wall.
         slide_mm: of the whole plane, square to itself.
         level_fraction: of a short axis along the ventricle, annulus 0 to apex 1.
     """
@@ -44,6 +57,14 @@ class Hand:
     level_fraction: float = 0.0
 
 
+class Hold(NamedTuple):
+    """A plane before it is held by a hand: its own middle [3] mm, the screen's right and down [3] in the heart."""
+
+    middle_mm: Float32Array
+    right: Float32Array
+    down: Float32Array
+
+
 def standard_pose(heart: Heart, plane: str, hand: Hand) -> Pose:
     """Lay a plane, one of the simple ones (no sweep), through a heart.
 
@@ -51,15 +72,17 @@ def standard_pose(heart: Heart, plane: str, hand: Hand) -> Pose:
         KeyError: the plane is not one of them.
     """
     marks = {name: places[0] for name, places in heart.steps.items()}
-    if plane in APICAL_DEG:
-        return _apical(marks, plane, hand)
-    if plane.startswith("psax"):
-        return _short_axis(marks, plane, hand)
-    makers = {"plax": _long_axis, "plax_valves": _long_axis, "subcostal": _subcostal, "suprasternal": _suprasternal}
-    if plane in makers:
-        return makers[plane](marks, hand)
-    aimed_at = {"rv_inflow": "tricuspid_centre", "rv_outflow": "pulmonary_centre"}[plane]
-    return _tilted_to(_long_axis(marks, hand), marks[aimed_at], hand.tilt_deg)
+    hold = _short_axis(marks, hand.level_fraction) if plane in SHORT_AXES else HOLDS[plane](marks)
+    middle = hold.middle_mm
+    right, down = _square(hold.right, hold.down), hold.down
+    straight = turned(Pose(middle, right, down), hand.turn_deg, as_float32(-down), middle)
+    right, down = _rocked(straight.right, straight.down, hand.lean_deg)
+    pose = Pose(as_float32(middle - hand.aside_mm * right - hand.deep_mm * down), right, down)
+    pose = moved(pose, as_float32([0, 0, hand.slide_mm]))
+    pose = turned(pose, hand.tilt_deg, pose.right, pose.origin_mm)
+    if hand.foreshortening_deg:
+        pose = turned(pose, hand.foreshortening_deg, pose.right, marks["mitral_centre"])
+    return _on_the_chest(heart, pose, hand.deep_mm) if plane.startswith(PARASTERNAL) else pose
 
 
 def turned(pose: Pose, angle_deg: float, about: Float32Array, through: Float32Array) -> Pose:
@@ -80,14 +103,6 @@ def moved(pose: Pose, offset_mm: Float32Array) -> Pose:
     return Pose(as_float32(pose.origin_mm + step), pose.right, pose.down)
 
 
-def _from_axes(middle: Float32Array, right: Float32Array, down: Float32Array, hand: Hand) -> Pose:
-    """A plane on which a point [3] appears at (`aside_mm`, `deep_mm`), slid and tilted."""
-    side = unit(right - down * np.dot(right, down))
-    pose = Pose(as_float32(middle - hand.aside_mm * side - hand.deep_mm * down), side, as_float32(down))
-    pose = moved(pose, as_float32([0, 0, hand.slide_mm]))
-    return turned(pose, hand.tilt_deg, pose.right, pose.origin_mm)
-
-
 def _rocked(right: Float32Array, down: Float32Array, angle_deg: float) -> tuple[Float32Array, Float32Array]:
     """Turn the axes in their plane so that what lay along `down` comes to lie to the right of it."""
     angle = np.deg2rad(angle_deg)
@@ -97,62 +112,100 @@ def _rocked(right: Float32Array, down: Float32Array, angle_deg: float) -> tuple[
     )
 
 
-def _apical(marks: dict[str, Float32Array], plane: str, hand: Hand) -> Pose:
-    """The probe at the apex, the base below."""
-    across = direction(APICAL_DEG[plane] + hand.turn_deg)
-    right, down = _rocked(across, as_float32(-AXIS), hand.lean_deg)
-    pose = _from_axes(marks["lv_apex"], right, down, hand)
-    pose = turned(pose, hand.foreshortening_deg, across, marks["mitral_centre"])
-    return _tilted_to(pose, marks["aortic_centre"], 0.0, 0.8) if plane == "a5c" else pose
+def _on_the_chest(heart: Heart, pose: Pose, wall_mm: float) -> Pose:
+    """Move a pose along its beams until the heart begins a chest wall away from the probe."""
+    walls = [surface.keys[0, 0].reshape(-1, 3) for surface in heart.surfaces if surface.name in FRONT_WALLS]
+    x, depth, out = pose.to_plane(np.concatenate(walls)).T
+    beside = np.maximum(np.abs(x) - FRONT_REACH_MM[0], 0) + np.maximum(np.abs(out) - FRONT_REACH_MM[1], 0)
+    front = float(np.min(depth + FALL_BESIDE * beside))
+    return moved(pose, as_float32([0, front - wall_mm, 0]))
 
 
-def _long_axis(marks: dict[str, Float32Array], hand: Hand) -> Pose:
-    """The probe beside the breast bone, through the mitral valve and the aortic root."""
-    beam = direction(LONG_AXIS_DEG + hand.turn_deg)
-    right, down = _rocked(as_float32(-AXIS), beam, -hand.lean_deg)
+def _square(vector: Float32Array, to: Float32Array) -> Float32Array:
+    """Unit vector of the part of a vector [3] that is square to another one."""
+    axis = unit(to)
+    return unit(vector - axis * np.dot(vector, axis))
+
+
+def _apical(marks: Marks, theta_deg: float) -> Hold:
+    """From the apex down the long axis."""
+    return Hold(marks["lv_apex"], direction(theta_deg), unit(marks["mitral_centre"] - marks["lv_apex"]))
+
+
+def _five_chambers(marks: Marks) -> Hold:
+    """The four-chamber plane, tilted forward until it shows the outflow tract."""
+    normal = direction(120.0)
+    middle = marks["mitral_centre"]
+    ahead = np.float32(FIVE_CHAMBER_SHARE * np.dot(marks["aortic_centre"] - middle, normal))
+    return Hold(marks["lv_apex"], direction(30.0), unit(middle + ahead * normal - marks["lv_apex"]))
+
+
+def _long_axis(marks: Marks) -> Hold:
+    """Beside the breast bone, through the mitral valve and the aortic root."""
     middle = as_float32(0.6 * marks["mitral_centre"] + 0.4 * marks["aortic_centre"] + 6 * AXIS)
-    return _from_axes(middle, right, down, hand)
+    return Hold(middle, as_float32(-AXIS), direction(LONG_AXIS_BEAM_DEG))
 
 
-def _short_axis(marks: dict[str, Float32Array], plane: str, hand: Hand) -> Pose:
-    """Across the ventricle, or across the root between its own axis and the ventricle's."""
-    beam = direction(ACROSS_BEAM_DEG[plane == "psax_aortic"] + hand.turn_deg)
-    if plane == "psax_aortic":
-        root = unit(marks["sinotubular_centre"] - marks["aortic_centre"])
-        normal = unit(0.5 * root - 0.5 * AXIS)
-        middle = as_float32(marks["aortic_centre"] + 9.5 * root)
-    else:
-        normal = as_float32(-AXIS)
-        middle = marks["mitral_centre"] + hand.level_fraction * (marks["lv_apex"] - marks["mitral_centre"])
-        middle = as_float32(middle + direction(180.0) * 8)
-    normal = turned(Pose(middle, direction(0), normal), hand.lean_deg, direction(90.0), middle).down
-    down = unit(beam - normal * np.dot(beam, normal))
-    return _from_axes(middle, as_float32(np.cross(normal, down)) * np.float32(_handed(normal, down)), down, hand)
+def _short_axis(marks: Marks, level_fraction: float) -> Hold:
+    """Across the ventricle at a level."""
+    middle = marks["mitral_centre"] + level_fraction * (marks["lv_apex"] - marks["mitral_centre"])
+    beam = direction(SHORT_AXIS_BEAM_DEG)
+    return Hold(as_float32(middle + direction(180.0) * 8), direction(SHORT_AXIS_BEAM_DEG + 90), beam)
 
 
-def _handed(normal: Float32Array, down: Float32Array) -> int:
-    """1 or -1, so that the lateral wall comes to lie at the right."""
-    return 1 if np.cross(normal, down)[0] > 0 else -1
+def _aortic_level(marks: Marks) -> Hold:
+    """Across the root, turned until the tricuspid and the pulmonary valve and the left atrium are cut as well."""
+    root = unit(marks["sinotubular_centre"] - marks["aortic_centre"])
+    middle = as_float32(marks["aortic_centre"] + np.float32(AORTIC_LEVEL_MM) * root)
+    valves = marks["pulmonary_centre"] - marks["tricuspid_centre"]
+    across_root, through_atrium = _square(root, valves), unit(np.cross(valves, marks["la_centre"] - middle))
+    side = np.sign(np.dot(across_root, through_atrium))
+    out = unit((1 - ATRIAL_SHARE) * across_root + ATRIAL_SHARE * side * through_atrium)
+    down = _square(marks["la_centre"] - middle, out)
+    return Hold(middle, *_rocked(as_float32(np.cross(down, out)), down, ATRIUM_ASIDE_DEG))
 
 
-def _subcostal(marks: dict[str, Float32Array], hand: Hand) -> Pose:
-    """The probe under the ribs: liver first, then the right heart, the apex at the right."""
-    beam = direction(30.0 + hand.turn_deg)
-    right, down = _rocked(AXIS, beam, 25 + hand.lean_deg)
-    return _from_axes(as_float32(0.6 * marks["mitral_centre"] + 0.4 * marks["lv_apex"]), right, down, hand)
+def _fanned(marks: Marks, name: str) -> Float32Array:
+    """Beam of the long axis' window, fanned about the long axis until it meets a place, [3]."""
+    window = _long_axis(marks).middle_mm - np.float32(WINDOW_MM) * direction(LONG_AXIS_BEAM_DEG)
+    return _square(marks[name] - window, AXIS)
 
 
-def _suprasternal(marks: dict[str, Float32Array], hand: Hand) -> Pose:
-    """The probe in the notch above the breast bone, along the arch of the aorta."""
-    down = turned(
-        Pose(marks["arch_top"], ANTERIOR, unit(-SUPERIOR)), hand.lean_deg, unit(ANTERIOR), marks["arch_top"]
-    ).down
-    along = marks["descending_aorta"] - marks["sinotubular_centre"]
-    return _from_axes(marks["arch_top"], unit(along - down * np.dot(along, down)), down, hand)
+def _rv_inflow(marks: Marks) -> Hold:
+    """From the window of the long axis, fanned to the right: right ventricle, tricuspid valve, right atrium."""
+    down = _fanned(marks, "tricuspid_centre")
+    return Hold(marks["tricuspid_centre"], _square(marks["ra_centre"] - marks["rv_apex"], down), down)
 
 
-def _tilted_to(pose: Pose, target_mm: Float32Array, beyond_deg: float, share: float = 1.0) -> Pose:
-    """Tilt a plane about the skin until it holds a point [3], or comes near it by a share of the angle."""
-    away = target_mm - pose.origin_mm
-    angle = np.rad2deg(np.arctan2(np.dot(away, pose.out), np.dot(away, pose.down)))
-    return turned(pose, share * float(angle) + beyond_deg, pose.right, pose.origin_mm)
+def _rv_outflow(marks: Marks) -> Hold:
+    """From the same window, fanned to the left shoulder: outflow tract, pulmonary valve and artery."""
+    return Hold(marks["pulmonary_centre"], as_float32(-AXIS), _fanned(marks, "pulmonary_centre"))
+
+
+def _subcostal(marks: Marks) -> Hold:
+    """Under the ribs: liver first, then the right heart, the apex at the right."""
+    middle = as_float32(0.8 * marks["mitral_centre"] + 0.2 * marks["lv_apex"])
+    return Hold(middle, *_rocked(AXIS, direction(30.0), SUBCOSTAL_LEAN_DEG))
+
+
+def _suprasternal(marks: Marks) -> Hold:
+    """In the notch above the breast bone, along the arch of the aorta: its descending part at the right."""
+    down = unit(-SUPERIOR)
+    return Hold(marks["arch_top"], _square(marks["descending_aorta"] - marks["sinotubular_centre"], down), down)
+
+
+PARASTERNAL = ("plax", "psax", "rv")
+SHORT_AXES = ("psax_mitral", "psax_papillary", "psax_apical")
+HOLDS: dict[str, Callable[[Marks], Hold]] = {
+    "a2c": partial(_apical, theta_deg=90.0),
+    "a3c": partial(_apical, theta_deg=150.0),
+    "a4c": partial(_apical, theta_deg=30.0),
+    "a5c": _five_chambers,
+    "plax": _long_axis,
+    "plax_valves": _long_axis,
+    "psax_aortic": _aortic_level,
+    "rv_inflow": _rv_inflow,
+    "rv_outflow": _rv_outflow,
+    "subcostal": _subcostal,
+    "suprasternal": _suprasternal,
+}

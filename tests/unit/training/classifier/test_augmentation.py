@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from training.classifier import appearance, foreground, geometry
-from training.classifier.augmentation import Batch, augment, mix
+from training.classifier.augmentation import Batch, augment, mix, weaken
 from training.classifier.config import AugmentationConfig, load_preset
 from training.classifier.networks import BLACK, fill_between
 
@@ -155,3 +155,12 @@ def test_sector_that_augmentation_finds_is_the_one_the_network_finds() -> None:
     grey[:, :, 40:70, 40:60] = 0.0
     grey[5] = 0.0
     assert torch.equal(geometry.find_inside(grey), fill_between((grey > BLACK).float()))
+
+
+def test_changes_grow_from_none_to_all() -> None:
+    unmirrored = replace(ALWAYS, mirror_apical_chance=0.0, mirror_other_chance=0.0)
+    frames = make_frames()
+    before = change(frames, weaken(unmirrored, 0.0))
+    distances = [float((change(frames, weaken(unmirrored, s)) - before).abs().mean()) for s in (0.0, 0.3, 1.0)]
+    assert distances[0] == 0.0 < distances[1] < distances[2]
+    assert weaken(unmirrored, 1.0) == unmirrored

@@ -94,8 +94,9 @@ def test_a_contour_runs_from_hinge_to_hinge_round_the_apex() -> None:
     assert cine.truth.recording is not None
     shown = show(cine)[0]
     marks = picture_landmarks(cine.truth.recording).mm
-    assert np.array_equal(shown.contour_mm[0], marks["mitral_anterior_hinge"][0])
-    assert np.array_equal(shown.contour_mm[-1], marks["mitral_posterior_hinge"][0])
+    for end in (shown.contour_mm[0], shown.contour_mm[-1]):
+        hinges = [marks[f"mitral_{leaflet}_hinge"][0] for leaflet in ("anterior", "posterior")]
+        assert min(np.hypot(*(end - hinge)) for hinge in hinges) < 1
     assert find_axis(shown.contour_mm).apex == pytest.approx(marks["apex"][0], abs=0.1)
     steps = np.hypot(*np.diff(shown.contour_mm, axis=0).T)
     assert steps.sum() > 2 * find_axis(shown.contour_mm).length

@@ -18,7 +18,7 @@ from training.simulator.styles import STYLES
 from training.simulator.views.names import VIEW_CLASSES, VIEWS
 from training.simulator.workers import run_in_order, worthwhile
 
-FIVE = tuple((view, 18.0) for view in VIEWS) + (("OTHER", 28.0),)
+FIVE = (*((view, 18.0) for view in VIEWS), ("OTHER", 28.0))
 
 
 def order(out: Path) -> SetOrder:

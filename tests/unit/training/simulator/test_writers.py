@@ -1,6 +1,5 @@
 """Every file that is written can be read back with other people's readers."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -10,11 +9,10 @@ import pydicom
 import pytest
 
 from training.simulator.cine import SimulatedCine, simulate_cine
-from training.simulator.commands import Job, SetOrder, pick_style, simulate_set, write_set
-from training.simulator.views.names import VIEWS
-from training.simulator.styles import STYLES
-from training.simulator.variants import KINDS
-from training.simulator.writers import to_grey, write_avi, write_dicom, write_mp4, write_npz
+from training.simulator.truth.masks import STRUCTURES, structure_masks
+from training.simulator.writers import to_grey, write_avi, write_dicom, write_mp4, write_npz, write_truth
+
+CAVITY = STRUCTURES["lv_cavity"]
 
 
 @pytest.fixture(scope="module", params=["b_mode", "colour_doppler"])
@@ -23,13 +21,42 @@ def cine(request: pytest.FixtureRequest) -> SimulatedCine:
 
 
 def test_npz_holds_grey_frames_and_json_meta(cine: SimulatedCine, tmp_path: Path) -> None:
-    write_npz(cine, tmp_path / "a.npz", with_truth=True)
+    write_npz(cine, tmp_path / "a.npz")
     archive = np.load(tmp_path / "a.npz")
     meta = json.loads(str(archive["meta"]))
     assert archive["frames"].shape == (4, 112, 112)
-    assert meta["view"] == "A4C"
+    assert (meta["view"], meta["plane"]) == ("A4C", cine.truth.plane)
     assert meta["frame_times_ms"][1] == 20.0
-    assert np.array_equal(archive["sector_mask"], cine.truth.sector_mask)
+    assert meta["lvef_fraction"] == pytest.approx(cine.truth.lvef_fraction)
+    assert sorted(archive.files) == ["frames", "meta"]
+
+
+def test_npz_with_truth_holds_all_of_it_with_a_row_a_frame(cine: SimulatedCine, tmp_path: Path) -> None:
+    write_npz(cine, tmp_path / "a.npz", with_truth=True)
+    write_truth(cine, tmp_path / "b.npz")
+    both, alone = np.load(tmp_path / "a.npz"), np.load(tmp_path / "b.npz")
+    assert set(both.files) == {*alone.files, "frames"}
+    assert np.array_equal(both["sector_mask"], cine.truth.sector_mask)
+    assert both["displacement_mm"].shape == (3, 112, 112, 2)
+    names = both["structure_names"].tolist()
+    cavity = both["structures"] == names.index("lv_cavity")
+    spacing = np.prod(cine.truth.pixel_spacing_mm)
+    assert cine.truth.recording is not None
+    shown = structure_masks(cine.truth.recording, ["lv_cavity"])["lv_cavity"]
+    assert np.array_equal(cavity, shown)
+    assert (cavity.sum(axis=(1, 2)) * spacing <= both["lv_area_mm2"] * 1.03).all()  # the sector may cut it
+    assert both["landmarks_px"].shape == (4, len(both["landmark_names"]), 2)
+    voxels = np.isin(both["volume_ed"], [both["label_names"].tolist().index(name) for name in CAVITY]).sum()
+    assert voxels * 8 / 1000 == pytest.approx(cine.truth.lv_ed_volume_ml, rel=0.03)
+    assert (both["lv_volume_ml"] <= cine.truth.lv_ed_volume_ml * 1.0001).all()
+
+
+def test_a_cine_without_a_sector_has_little_truth(tmp_path: Path) -> None:
+    made = simulate_cine(3, "A4C", "dynamic", variant="text", frame_times_ms=np.arange(2) * 20.0, size_px=64)
+    write_truth(made, tmp_path / "a.npz")
+    archive = np.load(tmp_path / "a.npz")
+    assert sorted(archive.files) == ["meta", "sector_mask", "shares", "view_names"]
+    assert archive["shares"][:, archive["view_names"].tolist().index("OTHER")].tolist() == [1, 1]
 
 
 @pytest.mark.parametrize(("write", "name"), [(write_avi, "a.avi"), (write_mp4, "a.mp4")])
@@ -65,7 +92,8 @@ def test_dicom_tells_time_and_centimetres(cine: SimulatedCine, tmp_path: Path) -
     assert float(dataset.FrameTime) == pytest.approx(20)
     assert dataset.NumberOfFrames == 4
     assert region.PhysicalUnitsXDirection == 3
-    assert region.PhysicalDeltaX * 10 == pytest.approx(cine.truth.pixel_spacing_mm)
+    row_mm, column_mm = cine.truth.pixel_spacing_mm
+    assert (region.PhysicalDeltaX * 10, region.PhysicalDeltaY * 10) == pytest.approx((column_mm, row_mm))
 
 
 @pytest.mark.parametrize(
@@ -103,28 +131,6 @@ def test_same_cine_gets_the_same_identifiers(cine: SimulatedCine, tmp_path: Path
 def test_unknown_transfer_syntax_is_refused(cine: SimulatedCine, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="jpeg or raw"):
         write_dicom(cine, tmp_path / "a.dcm", "mpeg2")
-
-
-def test_set_of_jobs_writes_its_files_and_a_manifest(tmp_path: Path) -> None:
-    paths = write_set([Job(5, "PLAX", "camus", tmp_path, "npz", 32, False, "tinted")], tmp_path, workers=1)
-    rows = list(csv.DictReader((tmp_path / "manifest.csv").read_text().splitlines()))
-    assert [(row["view"], row["variant"]) for row in rows] == [("PLAX", "tinted")]
-    assert rows[0]["kind"] in KINDS["tinted"]
-    assert [path.name for path in paths] == [row["path"] for row in rows]
-    assert np.load(paths[0])["frames"].shape[1:] == (32, 32)
-
-
-def test_styles_of_a_set_do_not_follow_the_view() -> None:
-    picked = [[pick_style(subject, view) for subject in range(300)] for view in VIEWS]
-    for styles in picked:
-        assert all(30 < styles.count(style) < 70 for style in STYLES)
-
-
-def test_unknown_format_and_variant_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="b_mode"):
-        simulate_set(SetOrder(1, tmp_path, "npz", 32, variant="stereo"), workers=1)
-    with pytest.raises(ValueError, match="npz"):
-        simulate_set(SetOrder(1, tmp_path, "gif", 32), workers=1)
 
 
 def test_grey_frames_drop_the_channel_axis() -> None:

@@ -60,7 +60,7 @@ def record(seed: int, plane: str, step_ms: float = 50.0, size_px: int = 112, bea
 
 
 def egg(moves_mm: tuple[float, float, float], halves_mm: tuple[float, float, float] = (30.0, 20.0, 40.0)) -> Heart:
-    """A cavity in a wall, 8 mm thicker, which go a way in mm as the contraction goes from 0 to 1; one instead of a heart."""
+    """A cavity in a wall, 8 mm thicker, instead of a heart; contraction from 0 to 1 moves it a way in mm."""
     moved = np.linspace(0, 1, 5)[:, None, None, None] * np.asarray(moves_mm)
 
     def surface(name: str, tissue: Tissue, extra: float) -> Surface:
@@ -80,5 +80,7 @@ def record_egg(moves_mm: tuple[float, float, float], shown_on: Screen, times_ms:
 
 def distance_mm(outline: Float32Array, point: Float32Array) -> float:
     """Distance of a point [2] from a closed outline [N, 2]."""
-    dense = np.concatenate([outline + (np.roll(outline, -1, axis=0) - outline) * share for share in np.linspace(0, 1, 50)])
+    dense = np.concatenate(
+        [outline + (np.roll(outline, -1, axis=0) - outline) * share for share in np.linspace(0, 1, 50)]
+    )
     return float(np.linalg.norm(dense - point, axis=1).min())

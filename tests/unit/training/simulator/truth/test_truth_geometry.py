@@ -17,6 +17,7 @@ from training.simulator.truth.recording import Recording
 from training.simulator.views.pose import Pose
 from training.simulator.views.scene import CENTRE_SLICE, area_mm2
 
+UP = as_float32([0, 0, 1])
 HINGES = ("mitral_anterior_hinge", "mitral_posterior_hinge")
 
 
@@ -35,7 +36,9 @@ def normal_of_cut(recording: Recording, frame: int) -> Float32Array:
         row, column = (np.minimum(at[:, axis].astype(int), count - 2) for axis, count in ((0, rows), (1, columns)))
         down, right = (at[:, 0] - row)[:, None], (at[:, 1] - column)[:, None]
         near = grid[row, column] * (1 - right) + grid[row, column + 1] * right
-        grids.append(near * (1 - down) + (grid[row + 1, column] * (1 - right) + grid[row + 1, column + 1] * right) * down)
+        grids.append(
+            near * (1 - down) + (grid[row + 1, column] * (1 - right) + grid[row + 1, column + 1] * right) * down
+        )
     points = np.concatenate(grids)
     return as_float32(np.linalg.svd(points - points.mean(axis=0), full_matrices=False)[2][2])
 
@@ -161,7 +164,7 @@ def test_pixels_are_those_of_the_screen() -> None:
 
 def test_a_plane_off_the_ventricle_has_no_contour() -> None:
     away = record(3, "psax_mid", step_ms=400)
-    poses = tuple(replace(pose, origin_mm=as_float32(pose.origin_mm + [0, 0, 90])) for pose in away.poses)
+    poses = tuple(replace(pose, origin_mm=as_float32(pose.origin_mm + 90 * UP)) for pose in away.poses)
     missed = replace(away, poses=poses)
     assert np.isnan(lv_contour_mm(missed)).all()
     assert not lv_area_mm2(missed).any()

@@ -51,7 +51,9 @@ def test_the_picture_is_a_cut_through_the_volume() -> None:
     read = np.zeros_like(picture)
     x, y, z = voxel[inside].T
     read[inside] = volume.labels[z, y, x]
-    wanted = {label for label, name in volume.names.items() if name in {"lv_cavity", "lv_wall", "rv_cavity", "ra_cavity"}}
+    wanted = {
+        label for label, name in volume.names.items() if name in {"lv_cavity", "lv_wall", "rv_cavity", "ra_cavity"}
+    }
     for label in wanted:
         both = (picture == label) & (read == label) & inside
         assert 2 * both.sum() / ((picture == label)[inside].sum() + (read == label).sum()) > 0.93
