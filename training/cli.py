@@ -169,7 +169,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - each argument is an option of the comm
         typer.Option(
             "--truth",
             help="Write the truth too, in the npz or in FILE.truth.npz beside it: masks, contours, landmarks, mitral"
-            " valve, displacement, plane angles, label volumes. Four times as slow.",
+            " valve, displacement, plane angles, label volumes. Four to five times as slow.",
             rich_help_panel=WRITTEN,
         ),
     ] = False,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.cine.cine import BoolArray, FloatArray, Region, UInt8Array
+from services.cine.sector_outline import fit_sector
 
 STRETCHES, STRETCH_FRAMES = 5, (4, 12)
 """Motion is measured in up to five stretches of four to twelve frames, spread over the cine, and the middle one counts:
@@ -57,6 +58,7 @@ SIDE_TOLERANCE_PX = 1.0
 MOST_CUT_FRACTION = 0.02
 """What lies beyond a side may be a trace, a clock or a heart that blinks; more than this share of the echo is echo."""
 
+LEAST_STILL_GREY = 3.0
 _SPECK_PX = 3  # of the thumbnail
 _SIDE_ENDS = 16  # rows between which lines are tried
 
@@ -116,7 +118,7 @@ def find_sector(thumbnails: UInt8Array, rows: int, columns: int, tissue: Region 
     scale = rows / thumbnails.shape[1], columns / thumbnails.shape[2]
     echo, clear = _echo(thumbnails, round(CODEC_BLOCK_PX / max(scale)))
     for body in _bodies(echo if tissue is None else _inside(echo, tissue, scale)):
-        hull = _hull(clear * body)
+        hull = _fitted(clear * body, clear, echo)
         if hull is not None and _is_sector_shaped(hull, body):
             outline = hull[:, 0, :].astype(np.float32)  # [K, 1, 2] -> [K, 2]
             return Sector((outline + 0.5) * np.array(scale[::-1], np.float32) - 0.5, rows, columns)
@@ -141,7 +143,14 @@ def _echo(thumbnails: UInt8Array, block_px: int) -> tuple[UInt8Array, UInt8Array
     motion = lasting_sd(thumbnails)
     moving = _open(motion > max(MOVING_SD_GREY, NOISE_FACTOR * _noise_grey(motion)), _SPECK_PX)
     if moving.mean() < LEAST_AREA_FRACTION:
-        bright = np.asarray(thumbnails.max(axis=0) > STILL_GREY, np.uint8)
+        smooth = cv2.blur(thumbnails.max(axis=0), (3, 3))
+        floor, noise = _background(smooth)
+        bright = np.asarray(smooth > min(STILL_GREY, floor + max(LEAST_STILL_GREY, 3 * noise)), np.uint8)
+        if True:
+            side = 7
+            big = np.ones((side, side), np.uint8)
+            solid = cv2.morphologyEx(np.pad(bright, side), cv2.MORPH_CLOSE, big)[side:-side, side:-side]
+            return np.ascontiguousarray(solid), bright
         return bright, bright
     nearby = np.ones((2 * block_px + 1, 2 * block_px + 1), np.uint8)
     strongest = cv2.dilate(cv2.blur(motion, (3, 3)), nearby)
@@ -159,6 +168,14 @@ def _noise_grey(motion: FloatArray) -> float:
     side = max(2, min(motion.shape) // 12)
     low, high = slice(None, side), slice(-side, None)
     return min(float(motion[rows, columns].mean()) for rows in (low, high) for columns in (low, high))
+
+
+def _background(frame: UInt8Array) -> tuple[float, float]:
+    """Give grey and deviation of the darkest corner of a frame."""
+    side = max(2, min(frame.shape) // 12)
+    low, high = slice(None, side), slice(-side, None)
+    corners = [frame[rows, columns] for rows in (low, high) for columns in (low, high)]
+    return min((float(corner.mean()), float(corner.std())) for corner in corners)
 
 
 def _inside(echo: UInt8Array, region: Region, scale: tuple[float, float]) -> UInt8Array:
@@ -198,6 +215,13 @@ def _hull(echo: UInt8Array) -> NDArray[np.int32] | None:
         solid = _cut_left(solid)[:, ::-1]
     contours, _ = cv2.findContours(np.ascontiguousarray(solid), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return np.asarray(cv2.convexHull(np.concatenate(contours)), np.int32) if contours else None
+
+
+def _fitted(clear: UInt8Array, rest: UInt8Array, echo: UInt8Array) -> NDArray[np.int32] | None:
+    inside = fit_sector(_open(clear, _SPECK_PX), echo)
+    if inside is None or not inside.any():
+        return _hull(clear)
+    return np.asarray(cv2.convexHull(np.argwhere(inside)[:, None, ::-1].astype(np.int32)), np.int32)
 
 
 def _cut_left(echo: UInt8Array) -> UInt8Array:

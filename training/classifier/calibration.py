@@ -76,7 +76,7 @@ def fit_temperature(predictions: CinePredictions) -> float:
         Guo 2017, On Calibration of Modern Neural Networks, section 4.2; Platt 1999, section 2.2, for the added counts.
     """
     count, answers = len(predictions.labels), predictions.logits.shape[1]
-    added = answers / (count + answers)
+    added = float(answers / (count + answers))
     ratio = (np.sqrt(5.0) - 1.0) / 2.0
     low, high = (float(np.log(limit)) for limit in _TEMPERATURES)
 

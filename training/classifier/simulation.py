@@ -28,6 +28,7 @@ class CineOrder:
     Attributes:
         subject: seed of the heart.
         view, style: of the simulator; the view of a far variant is what lies under it, if anything does.
+        plane: of the simulator; None leaves it to the view.
         variant, kind: `b_mode` and `plain`, or one of `FAR_KINDS`.
         size_px: side of a square picture; None keeps the style's canvas.
         frame_times_ms: wanted times, rising, ms.
@@ -40,6 +41,7 @@ class CineOrder:
     style: str
     size_px: int | None
     frame_times_ms: tuple[float, ...]
+    plane: str | None = None
     variant: str = "b_mode"
     kind: str = "plain"
     is_still: bool = False
@@ -70,6 +72,7 @@ def simulate(order: CineOrder) -> LabelledCine:
         order.subject,
         order.view.value,
         order.style,
+        plane=order.plane,
         variant=order.variant,
         kind=order.kind,
         frame_times_ms=times_ms,

@@ -10,6 +10,7 @@ from services.cine.cine import TimesArray
 from services.cine.views import ANSWERED_VIEWS, TARGET_VIEWS, View
 from training.classifier.config import ClassifierConfig, DataConfig
 from training.classifier.simulation import FAR_KINDS, CineOrder, families, random_style
+from training.simulator.views.names import PLANE_SHARES
 
 BEAT_MS = 900.0
 """Frames of one cine are spread over about this long: one beat at 67 beats a minute."""
@@ -87,24 +88,30 @@ def _turn(styles: tuple[str, ...], index: int, view: View, data: DataConfig) -> 
 
 def _train(subject: int, view: View, style: str, data: DataConfig, rng: np.random.Generator) -> CineOrder:
     size_px = data.train_sizes_px[int(rng.integers(len(data.train_sizes_px)))]
-    shown, variant, kind = _draw_other(view, data, rng)
+    shown, plane, variant, kind = _draw_other(view, data, rng)
     times_ms = _draw_times_ms(data.train_frames if variant == "b_mode" else min(FAR_FRAMES, data.train_frames), rng)
     is_still = bool(rng.random() < data.still_share)
-    return CineOrder(subject, shown, style, size_px, tuple(times_ms), variant, kind, is_still, data.without)
+    return CineOrder(subject, shown, style, size_px, tuple(times_ms), plane, variant, kind, is_still, data.without)
 
 
 def _evaluate(subject: int, view: View, style: str, data: DataConfig, rng: np.random.Generator) -> CineOrder:
-    shown, variant, kind = _draw_other(view, data, rng)
+    shown, plane, variant, kind = _draw_other(view, data, rng)
     times_ms = _draw_times_ms(data.evaluation_frames, rng)
-    return CineOrder(subject, shown, style, data.evaluation_size_px, tuple(times_ms), variant, kind)
+    return CineOrder(subject, shown, style, data.evaluation_size_px, tuple(times_ms), plane, variant, kind)
 
 
-def _draw_other(view: View, data: DataConfig, rng: np.random.Generator) -> tuple[View, str, str]:
-    """Give view, variant and kind: what is none of the four is another plane, or something far over any view."""
-    if view is not View.OTHER or rng.random() >= data.far_share:
-        return view, "b_mode", "plain"
+def _draw_other(view: View, data: DataConfig, rng: np.random.Generator) -> tuple[View, str | None, str, str]:
+    """Give view, plane, variant and kind: what is none of the four is another plane, or something far over any view.
+
+    The simulator draws the plane of a target view itself; that of another is drawn here, because a subject has several.
+    """
+    if view is not View.OTHER:
+        return view, None, "b_mode", "plain"
+    if rng.random() >= data.far_share:
+        planes, shares = zip(*PLANE_SHARES[View.OTHER.value].items(), strict=True)
+        return view, planes[int(rng.choice(len(planes), p=shares))], "b_mode", "plain"
     variant, kind = FAR_KINDS[int(rng.integers(len(FAR_KINDS)))]
-    return TARGET_VIEWS[int(rng.integers(len(TARGET_VIEWS)))], variant, kind
+    return TARGET_VIEWS[int(rng.integers(len(TARGET_VIEWS)))], None, variant, kind
 
 
 def _draw_times_ms(count: int, rng: np.random.Generator) -> TimesArray:

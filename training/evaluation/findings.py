@@ -18,9 +18,9 @@ from training.evaluation.transports import Transport, draw_quality, pack
 from training.evaluation.workers import run
 from training.progress import show_progress
 from training.simulator.cine import SimulatedCine, simulate_cine
-from training.simulator.views.names import VIEWS
 from training.simulator.styles import STYLES
 from training.simulator.variants import KINDS, USABLE_VARIANTS
+from training.simulator.views.names import VIEW_CLASSES
 
 WANTED: dict[str, FindingCode | None] = {
     "b_mode": None,
@@ -129,7 +129,7 @@ def plan(cines: int, seed: int, variants: Sequence[str] = tuple(WANTED)) -> list
         transport = TRANSPORTS[int(rng.integers(len(TRANSPORTS)))]
         order = Order(
             subject=seed + index,
-            view=VIEWS[int(rng.integers(len(VIEWS)))],
+            view=VIEW_CLASSES[int(rng.integers(len(VIEW_CLASSES)))],
             style=STYLES[(place + turn) % len(STYLES)],
             variant=variant,
             kind=kind,

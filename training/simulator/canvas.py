@@ -104,6 +104,7 @@ def set_up_pane(order: Order, box: Box, overlays: frozenset[str] = PANE_OVERLAYS
             sector_height=min(drawn.sector_height, 0.95),
             overflow=fill,
             sector_x=0.5,
+            steer_deg=0.0,
             overlays=drawn.overlays & overlays | {"depth_ticks"},
         )
 

@@ -24,14 +24,18 @@ def film_split(order: Order) -> Take:
     """Two or four live sectors: the same view from two moments, two views, or all four."""
     canvas, rng = open_canvas(order), order.rng(109)
     boxes = _lay_out(canvas, 4 if order.kind == "quad" else 2)
-    first = VIEWS.index(order.view)
-    views = [VIEWS[(first + (0 if order.kind == "same_view" else shift)) % len(VIEWS)] for shift in range(len(boxes))]
+    others = [view for view in VIEWS if view != order.view]
+    views = [order.view] * len(boxes) if order.kind == "same_view" else [order.view, *others][: len(boxes)]
     fill = float(rng.uniform(*FILL))
     panes = [
-        _pane(set_up_pane(replace(order, view=view), box, fill=fill), box, rng if number else None)
+        _pane(set_up_pane(_of_view(order, view), box, fill=fill), box, rng if number else None)
         for number, (view, box) in enumerate(zip(views, boxes, strict=True))
     ]
     return _film(order, canvas, panes, STAGES if order.kind == "quad" else ())
+
+
+def _of_view(order: Order, view: str) -> Order:
+    return order if view == order.view else replace(order, view=view, plane=None)
 
 
 def _pane(studio: Studio, box: Box, rng: np.random.Generator | None) -> Pane:

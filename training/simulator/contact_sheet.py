@@ -12,11 +12,11 @@ from training.simulator.cine import simulate_cine
 from training.simulator.studio import Order
 from training.simulator.styles import STYLES
 from training.simulator.variants import KINDS, VARIANTS
+from training.simulator.views.aim import MIDDLE_MS
 from training.simulator.views.names import PLANES, VIEW_CLASSES, VIEWS
 
 TILE_PX = 224
 PROBE_TIMES_MS: TimeArray = np.arange(0, 1440, 5.0)  # a beat of the slowest heart, in steps short against its ends
-HALF_SWEEP_MS = 1000.0  # a sweep from one view to the other takes 1.1 to 3.2 s
 LEGEND_PX = 24
 QUIZ_TILES, QUIZ_COLUMNS = 40, 8
 SCREEN_TILE_PX, LABEL_PX, LABEL_PAPER = 240, 18, (70, 20, 20)
@@ -60,7 +60,7 @@ def plane_sheet(seeds: range, planes: Sequence[str] = PLANES, size_px: int = TIL
     for index, plane in enumerate(planes):
         for seed in seeds:
             style = STYLES[(index + seed) % len(STYLES)]
-            times_ms = np.full(1, HALF_SWEEP_MS) if plane.startswith("sweep") else end_times_ms(seed, "OTHER")[:1]
+            times_ms = np.full(1, MIDDLE_MS) if plane.startswith("sweep") else end_times_ms(seed, "OTHER")[:1]
             cine = simulate_cine(seed, "OTHER", style, plane=plane, frame_times_ms=times_ms, size_px=size_px)
             shares = cine.truth.shares[0]
             text = f"{plane}: {VIEW_CLASSES[int(shares.argmax())]} {shares.max():.1f}"

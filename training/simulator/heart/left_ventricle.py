@@ -234,7 +234,7 @@ def _papillary(ventricle: LeftVentricle, name: str, theta_deg: float, rng: np.ra
     path_s = np.linspace(foot, tip, 5)
     steps = []
     for step, contraction in enumerate(CONTRACTIONS):
-        reach = np.linspace(0.98, 0.62, 5)
+        reach = np.linspace(1.0, 0.7, 5)
         turn = np.rad2deg(TWIST_RAD) * contraction * (path_s - STILL_LEVEL)
         path = np.stack(
             [ventricle.place(step, s, theta + t, share) for s, t, share in zip(path_s, turn, reach, strict=True)]

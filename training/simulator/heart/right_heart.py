@@ -14,6 +14,7 @@ APICAL_DISPLACEMENT_MM = 6.0  # the tricuspid ring lies nearer the apex than the
 SEPTAL_DEG = 205.0  # where the tricuspid ring touches the septum
 FREE_WALL_SHORTENING = 0.28
 ANTERIOR_INSERTION_DEG, INFERIOR_INSERTION_DEG = (112.0, 160.0), (244.0, 205.0)  # at base and apex
+SQUARENESS = 2.8  # atria press on their neighbours: between an ellipse (2) and a box
 ATRIAL_RINGS = np.linspace(0.06, 0.96, 9, dtype=np.float32)
 SUPERIOR = direction(0) * np.float32(0.31) + as_float32([0, 0.75, -0.58])
 
@@ -118,12 +119,13 @@ def atrium(
         wall_mm: 0 for the cavity.
     """
     turn = np.linspace(0, 2 * np.pi, 21, dtype=np.float32)
-    profile = np.interp(ATRIAL_RINGS, [0, 0.12, 0.35, 0.6, 0.8, 0.92, 1], [0.72, 0.86, 1, 0.98, 0.8, 0.55, 0.2])
+    profile = np.interp(ATRIAL_RINGS, [0, 0.12, 0.35, 0.6, 0.8, 0.92, 1], [0.8, 0.92, 1, 0.99, 0.86, 0.62, 0.25])
+    square = (np.abs(np.cos(turn)) ** SQUARENESS + np.abs(np.sin(turn)) ** SQUARENESS) ** (-1 / SQUARENESS)
     steps = []
     for step, contraction in enumerate(CONTRACTIONS):
         middle = mouth[step] + ATRIAL_RINGS[:, None] * depth_mm[step] * axis
         swell = profile * (0.95 + 0.12 * contraction) + wall_mm / np.mean(halves_mm)
-        ring = np.stack([halves_mm[0] * np.cos(turn), halves_mm[1] * np.sin(turn), 0 * turn], axis=1)
+        ring = np.stack([halves_mm[0] * np.cos(turn) * square, halves_mm[1] * np.sin(turn) * square, 0 * turn], axis=1)
         rings = middle[:, None] + swell[:, None, None] * ring
         steps.append(
             closed(as_float32(rings), mouth[step] + axis * 0.5, mouth[step] + axis * (depth_mm[step] + wall_mm))
@@ -150,7 +152,7 @@ def right_heart_surfaces(ventricle: LeftVentricle, root: Float32Array) -> tuple[
     cavity = right_ventricle(ventricle, 0.0)
     band = _moderator_band(cavity)
     walls = [
-        Surface("ra_wall", Tissue.THIN_WALL, atrium(mouth, axis, depth, halves, 2.6)[:, None], specular_db=5.0),
+        Surface("ra_wall", Tissue.THIN_WALL, atrium(mouth, axis, depth, halves, 2.0)[:, None], specular_db=3.0),
         Surface(
             "rv_wall",
             Tissue.THIN_WALL,

@@ -98,14 +98,15 @@ def left_atrium_parts(ventricle: LeftVentricle) -> tuple[Float32Array, Float32Ar
     subject = ventricle.subject
     mouth = as_float32(np.stack([0 * CONTRACTIONS, 0 * CONTRACTIONS, ventricle.base_mm], axis=1))
     depth = subject.la_depth_mm + ventricle.base_mm * 0.9
-    return mouth, direction(325.0, -8.0), as_float32(depth), (subject.la_width_mm / 2, subject.la_width_mm / 2 * 0.97)
+    half = max(subject.la_width_mm / 2, 0.54 * subject.mitral_annulus_mm)
+    return mouth, direction(325.0, -8.0), as_float32(depth), (half, half * 0.97)
 
 
 def left_atrium_surfaces(ventricle: LeftVentricle) -> tuple[list[Surface], list[Surface]]:
     """Walls and cavities of the left atrium, two of its veins, and the coronary sinus."""
     mouth, axis, depth, halves = left_atrium_parts(ventricle)
     roof = mouth + axis * depth[:, None] * np.float32(0.78)
-    walls = [Surface("la_wall", Tissue.THIN_WALL, atrium(mouth, axis, depth, halves, 2.6)[:, None], specular_db=8.0)]
+    walls = [Surface("la_wall", Tissue.THIN_WALL, atrium(mouth, axis, depth, halves, 2.0)[:, None], specular_db=6.0)]
     veins = []
     for name, side in (("pulmonary_vein_left", 1.0), ("pulmonary_vein_right", -1.0)):
         away = unit(as_float32([side, -0.35, -0.55]))

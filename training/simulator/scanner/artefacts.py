@@ -27,7 +27,10 @@ NEAR_REACH_MM = (12.0, 26.0)
 SKIN_SPACING_MM = (3.0, 6.5)
 SKIN_LAYER_MM = 0.9
 SKIN_DECAY = 2.2  # repetitions until it has fallen to a third
-HAZE_UNEVEN_DB = 3.0
+STEADY_SHARE, STEADY_TURN = 0.45, 1.5
+"""Of the haze's power that is no speckle: it is the mean of many echoes from aside; radians its phase wanders."""
+
+HAZE_UNEVEN_DB = 2.5
 NOISE_GROWTH_DB = 12.0  # from the skin to the bottom: gain grows with depth
 PLEURA_MM = (12.0, 24.0)
 PLEURA_DB, LUNG_HAZE_DB, LUNG_LOSS_DB = 6.0, -9.0, 26.0
@@ -90,7 +93,10 @@ class Clutter:
         amplitude = (haze + near + skin) * 10 ** (loss_db / 40) + lung.amplitude
         stretched = places * as_float32(CLUTTER_STRETCH)
         draws = rng.uniform(0, BANK_PX, (4, 2)).astype(np.float32)
-        fields = [look_up(scatterer_bank(), stretched, BANK_MM_PER_PX, draw) for draw in draws]
+        turn = np.float32(STEADY_TURN) * look_up(cloud(14.0), places, CLOUD_MM_PER_PX, shifts[1])
+        steady = np.stack([np.cos(turn), np.sin(turn)], axis=-1) * np.float32(np.sqrt(STEADY_SHARE))
+        loose = np.float32(np.sqrt(1 - STEADY_SHARE))
+        fields = [loose * look_up(scatterer_bank(), stretched, BANK_MM_PER_PX, draw) + steady for draw in draws]
         shared = as_float32(amplitude * np.sqrt(0.5))[..., None]
         self._fields = [as_float32(field * shared) for field in fields]
         self._turns_ms = [float(rng.uniform(*limits)) / (1 - settings.persistence) for limits in CLUTTER_TURNS_MS]

@@ -33,8 +33,7 @@ def mitral_valve_mm(recording: Recording) -> MitralValve:
     hinges = picture_landmarks(recording).mm
     scenes = recording.scenes
     anterior, posterior = (
-        np.stack([leaflet_ends(scene, name)[1] for scene in scenes])
-        for name in ("mitral_anterior", "mitral_posterior")
+        np.stack([leaflet_ends(scene, name)[1] for scene in scenes]) for name in ("mitral_anterior", "mitral_posterior")
     )
     is_closed = np.array([state.mitral_opening < CLOSED_OPENING for state in recording.states])
     meeting = np.where(is_closed[:, None], (anterior + posterior) / 2, np.nan)

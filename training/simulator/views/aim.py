@@ -21,7 +21,7 @@ SWEEPS = {
     "sweep_plax_rv_inflow": ("plax", "rv_inflow"),
 }
 SWEEP_MS = (1100.0, 3200.0)  # from one view to the other
-SWEPT = (0.2, 0.5)  # half of the way that is swept, either way round its middle
+SWEPT = (0.1, 0.4)  # half of the way that is swept, either way round its middle
 MIDDLE_MS = 700.0  # of a cine: it lasts 1.2 to 2 beats
 DRIFT_MM, DRIFT_MS = (1.0, 0.8, 0.7), (3000.0, 5200.0)  # of breath and hand: right, down, out; a period
 WIDE_SHARE, WIDE_DEG = 0.05, 25.0  # of the draws are turned by up to that

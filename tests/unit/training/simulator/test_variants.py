@@ -55,11 +55,11 @@ def test_every_variant_in_every_style_tells_the_truth(variant: str, kind: str, s
     truth, count = cine.truth, len(cine.frame_times_ms)
     assert cine.frames.dtype == np.uint8
     assert cine.frames.shape[:3] == (count, *truth.sector_mask.shape) == (count, 64, 64)
-    assert truth.lv_contour_px.shape[0] == len(truth.contraction) == count
+    assert len(truth.contraction) == len(truth.shares) == count
     has_none = variant in WITHOUT_SECTOR or kind.endswith("_full")
     sectors = 0 if has_none else {"split": 4 if kind == "quad" else 2, "dual": 2}.get(variant, 1)
     assert (truth.variant, truth.kind, truth.sectors) == (variant, kind, sectors)
-    assert truth.sector_mask.any() == (truth.pixel_spacing_mm > 0) == (sectors > 0)
+    assert truth.sector_mask.any() == (min(truth.pixel_spacing_mm) > 0) == (truth.recording is not None) == (sectors > 0)
     assert (truth.strip_px is not None) == (variant in {"spectral", "m_mode"})
     assert truth.colour_fraction == 0 or variant in {"colour_doppler", "dual"}
 
