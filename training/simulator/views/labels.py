@@ -27,8 +27,8 @@ ROOT_MM = (10.0, 18.0)  # from the middle of the aortic root, whose radius is 12
 OUTFLOW_CM2 = (1.0, 6.0)
 """Of the aortic root in an apical plane: from here on a four-chamber view is a five-chamber view."""
 
-RIGHT_HEART_CM2 = (1.5, 6.0)
-"""Of the right ventricle: above it a two-chamber view is an off-axis four-chamber view; below it a four-chamber view
+RIGHT_HEART_CM2 = (2.0, 8.0)
+"""Of right ventricle and atrium, whose sum the beat hardly changes: above it a two-chamber view is an off-axis four-chamber view; below it a four-chamber view
 lacks a chamber."""
 
 APICAL_COSINE, ANTERIOR_COSINE = (0.62, 0.8), (0.2, 0.45)
@@ -64,7 +64,7 @@ def view_shares(scene: Scene, pose: Pose, heart: Heart, state: HeartState) -> Fl
     turn_deg = _turn_deg(pose, axis)
     root = as_float32(0.5 * marks["aortic_centre"] + 0.5 * marks["sinotubular_centre"])
     areas = cut_areas(scene, root_mm=pose.to_plane(root)[:2])
-    right_heart = _rise(areas.get("rv_cavity", 0.0), RIGHT_HEART_CM2)
+    right_heart = _rise(areas.get("rv_cavity", 0.0) + areas.get("ra_cavity", 0.0), RIGHT_HEART_CM2)
     outflow = _rise(areas.get("aortic_root", 0.0), OUTFLOW_CM2)
     apical = is_along * is_apical * has_valve * has_apex
     shares = np.array(
