@@ -104,7 +104,7 @@ class Truth:
 
     @property
     def pixel_spacing_mm(self) -> tuple[float, float]:
-        """Millimetres a pixel: across and down; 0 without a sector."""
+        """Millimetres a pixel: down and across; 0 without a sector."""
         return self.recording.screen.pixel_spacing_mm if self.recording else (0.0, 0.0)
 
     @property

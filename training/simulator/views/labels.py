@@ -28,8 +28,8 @@ OUTFLOW_CM2 = (1.0, 6.0)
 """Of the aortic root in an apical plane: from here on a four-chamber view is a five-chamber view."""
 
 RIGHT_HEART_CM2 = (2.0, 8.0)
-"""Of right ventricle and atrium, whose sum the beat hardly changes: above it a two-chamber view is an off-axis four-chamber view; below it a four-chamber view
-lacks a chamber."""
+"""Of right ventricle and atrium, whose sum the beat hardly changes: above it a two-chamber view is an off-axis
+four-chamber view; below it a four-chamber view lacks its right heart."""
 
 APICAL_COSINE, ANTERIOR_COSINE = (0.62, 0.8), (0.2, 0.45)
 """Between the beam and the middle beam of the window: within 52 and 37 degrees at the apex, 78 and 63 in front."""
