@@ -89,7 +89,7 @@ def draw_subject(seed: int) -> Subject:
         np.clip(rng.normal(9.8 if is_male else 9.0, 1.6) + (4 * rng.random() if rng.random() < 0.12 else 0), 6, 18)
     )
     sinus_mm = float(np.clip(rng.normal(34 if is_male else 30.5, 3), 22, 44))
-    la_scale = float(np.clip(rng.normal(1.04, 0.2), 0.65, 1.6))
+    la_scale = float(np.clip(rng.normal(0.96, 0.18), 0.62, 1.55))
     return Subject(
         seed=seed,
         is_male=is_male,
@@ -109,7 +109,7 @@ def draw_subject(seed: int) -> Subject:
         rv_outflow_mm=float(np.clip(rng.normal(26, 3.5), 18, 38)),
         rv_wall_mm=float(np.clip(rng.normal(4, 0.8), 2.5, 7)),
         rv_reach_fraction=float(np.clip(rng.normal(0.78, 0.06), 0.6, 0.92)),
-        la_depth_mm=46 * la_scale * float(rng.uniform(0.9, 1.1)),
+        la_depth_mm=44 * la_scale * float(rng.uniform(0.9, 1.1)),
         la_width_mm=40 * la_scale * float(rng.uniform(0.92, 1.1)),
         ra_depth_mm=float(np.clip(rng.normal(42, 4.5), 32, 58)),
         ra_width_mm=float(np.clip(rng.normal(38, 4), 29, 54)),

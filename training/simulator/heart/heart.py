@@ -32,6 +32,7 @@ from training.simulator.heart.valves import (
 )
 from training.simulator.heart.vertices import Vertices
 from training.simulator.heart.vessels import (
+    ARCH_TOP,
     DESCENDING_MM,
     Aorta,
     aorta_surfaces,
@@ -148,7 +149,7 @@ def _landmarks(
         "pulmonary_centre": outflow[:, 5],
         "la_centre": la_mouth + la_axis * la_depth[:, None] * np.float32(0.5),
         "ra_centre": ra_mouth + ra_axis * ra_depth[:, None] * np.float32(0.5),
-        "arch_top": aorta.path[:, 16],
+        "arch_top": aorta.path[:, ARCH_TOP],
         "descending_aorta": np.broadcast_to(DESCENDING_MM, (len(CONTRACTIONS), 3)),
         **{muscle.name: muscle.keys[:, 0, -1, 0] for muscle in papillary},
     }

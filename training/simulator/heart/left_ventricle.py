@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from training.simulator.anatomy import ED_PROFILE, ES_PROFILE, PROFILE_POSITION, Subject
 from training.simulator.arrays import Float32Array, as_float32
@@ -75,13 +76,14 @@ class LeftVentricle:
         return float(np.interp(contraction, CONTRACTIONS, self._volumes_ml))
 
     def place(self, step: int, s: float, theta_deg: float, share: float = 1.0) -> Float32Array:
-        """A point [3] mm: along the length, about the axis, and out to a share of the cavity's radius."""
+        """A material point [3] mm: along the length, about the axis, and out to a share of the cavity's radius."""
         angle = np.deg2rad(theta_deg) % (2 * np.pi)
         row = [np.interp(angle, THETA, ring) for ring in self.inner_mm[step]]
         radius = float(np.interp(s, ALONG, row)) * share
         x, y = (float(np.interp(s, ALONG, self.centres_mm[:, axis])) for axis in (0, 1))
         height = self.base_mm[step] + s * (self.apex_mm[step] - self.base_mm[step])
-        return as_float32([x + radius * np.cos(angle), y + radius * np.sin(angle), height])
+        turned = angle + _twist_rad(CONTRACTIONS[step], s)
+        return as_float32([x + radius * np.cos(turned), y + radius * np.sin(turned), height])
 
     def outer_at(self, step: int, height_mm: float, theta_rad: Float32Array) -> Float32Array:
         """Points [N, 3] on the wall's outside at a height (clipped to the ventricle) and angles [N]."""
@@ -91,7 +93,8 @@ class LeftVentricle:
         share = np.float32((s - ALONG[row]) / (ALONG[row + 1] - ALONG[row]))
         ring = self.outer_mm[step, row] * (1 - share) + self.outer_mm[step, row + 1] * share
         centre = self.centres_mm[row] * (1 - share) + self.centres_mm[row + 1] * share
-        radius = np.interp(theta_rad % (2 * np.pi), THETA, ring)
+        material = theta_rad - _twist_rad(CONTRACTIONS[step], s)
+        radius = np.interp(material % (2 * np.pi), THETA, ring)
         x, y = centre[0] + radius * np.cos(theta_rad), centre[1] + radius * np.sin(theta_rad)
         return as_float32(np.stack([x, y, np.full_like(x, height_mm)], axis=1))
 
@@ -110,7 +113,7 @@ class LeftVentricle:
         for step, contraction in enumerate(CONTRACTIONS):
             reach = self.apex_mm[step] + beyond_mm[step] - self.base_mm[step]
             heights = self.base_mm[step] + ALONG * reach
-            turned = THETA + np.float32(TWIST_RAD * contraction) * (ALONG[:, None] - np.float32(STILL_LEVEL))
+            turned = THETA + _twist_rad(contraction, ALONG[:, None])
             ring = radii_mm[step][..., None] * np.stack([np.cos(turned), np.sin(turned)], axis=-1)
             ring += self.centres_mm[:, None]
             height = np.broadcast_to(heights[:, None, None], (*ring.shape[:2], 1))
@@ -144,6 +147,11 @@ def build_left_ventricle(subject: Subject, rng: np.random.Generator) -> LeftVent
     ventricle = make(_solve(emptied, subject.lvef_fraction))
     outer = ventricle.inner_mm + _wall_thickness(subject, ventricle.inner_mm, length_ed / lengths, rng)
     return LeftVentricle(subject, ventricle.base_mm, apex, ventricle.inner_mm, as_float32(outer), ventricle.centres_mm)
+
+
+def _twist_rad(contraction: npt.ArrayLike, s: npt.ArrayLike) -> Float32Array:
+    """How far material has turned at a place along the length, anticlockwise seen from the apex."""
+    return as_float32(TWIST_RAD * np.asarray(contraction) * (np.asarray(s) - STILL_LEVEL))
 
 
 def _solve(function: Callable[[float], float], wanted: float) -> float:
@@ -235,10 +243,7 @@ def _papillary(ventricle: LeftVentricle, name: str, theta_deg: float, rng: np.ra
     steps = []
     for step, contraction in enumerate(CONTRACTIONS):
         reach = np.linspace(1.0, 0.7, 5)
-        turn = np.rad2deg(TWIST_RAD) * contraction * (path_s - STILL_LEVEL)
-        path = np.stack(
-            [ventricle.place(step, s, theta + t, share) for s, t, share in zip(path_s, turn, reach, strict=True)]
-        )
+        path = np.stack([ventricle.place(step, s, theta, share) for s, share in zip(path_s, reach, strict=True)])
         radii = thick * (1 + 0.18 * contraction) * np.array([1.15, 1.1, 1.0, 0.9, 0.6])
         steps.append(tube(path, as_float32(radii), 11, as_float32([0, 0, 1])))
     return Surface(name, Tissue.MUSCLE, np.stack(steps)[:, None], is_material=True)

@@ -54,9 +54,9 @@ def _crescent(ventricle: LeftVentricle, step: int, s: float, height: float, wall
     share = np.linspace(0, 1, ARC_COLUMNS)
     bulge = np.sin(np.pi * share) ** 0.55 * (1 - 0.22 * np.cos(np.pi * share))
     depth = subject.rv_base_mm * (1 - FREE_WALL_SHORTENING * contraction)
-    depth *= np.interp(s, [0, 0.15, 0.4, 0.7, 0.9, 1.0], [0.9, 1.03, 0.9, 0.58, 0.3, 0.12])
+    depth *= np.interp(s, [0, 0.15, 0.4, 0.7, 0.9, 1.0], [0.9, 1.0, 0.76, 0.48, 0.26, 0.1])
     outwards = np.stack([np.cos(theta), np.sin(theta), np.zeros_like(theta)], axis=1)
-    bulge *= 1 - 0.45 * np.exp(-share / 0.35 - s / 0.3)  # in front the outflow tract takes over
+    bulge *= 1 - 0.3 * np.exp(-share / 0.35 - s / 0.3)  # in front the outflow tract takes over
     free = septal + as_float32(depth * bulge + wall_mm)[:, None] * outwards
     return np.concatenate([septal, free[::-1], septal[:1]])
 

@@ -16,7 +16,8 @@ ROOT_AWAY_DEG = (12.0, 5.0)  # out of the long-axis plane, towards the head
 SINUS_LENGTH_MM = 20.0
 POSTERIOR, LEFT = as_float32([0.53, -0.65, -0.55]), as_float32([0.79, 0.14, 0.60])
 DESCENDING_MM = as_float32([33, -21, -17])  # where the descending aorta crosses the long-axis plane
-AORTA_SAMPLES = 30
+AORTA_SAMPLES, CONTROLS = 34, 11
+ARCH_TOP = 20  # of the samples
 
 
 @dataclass(frozen=True)
@@ -48,24 +49,25 @@ def build_aorta(ventricle: LeftVentricle, rng: np.random.Generator) -> Aorta:
     still = start + axis * np.float32(SINUS_LENGTH_MM)
     up = unit(SUPERIOR)
     turning = still + 26 * unit(0.6 * axis + 0.5 * up)
-    top = turning + 24 * up + 6 * POSTERIOR
-    arch = top + 13 * up + 16 * POSTERIOR + 10 * LEFT
+    ascending = turning + 18 * up
     drop = DESCENDING_MM + as_float32(rng.normal(0, 2.5, 3))
-    height = float(np.dot(up, arch - drop))
-    fall = drop + (height - 8) * up
+    falling = drop + np.dot(up, ascending - drop) * up
+    middle, across = (ascending + falling) / 2, (ascending - falling) / 2
+    bend = [
+        middle + np.cos(angle) * across + 0.8 * np.sin(angle) * float(np.linalg.norm(across)) * up
+        for angle in np.deg2rad([45, 90, 135])
+    ]
+    beyond = [turning, ascending, *bend, falling, drop, drop - 60 * up]
     path = [
-        spline(
-            as_float32(np.stack([a - 9 * axis, a, j, turning, top, arch, fall, drop + 30 * up, drop, drop - 60 * up])),
-            AORTA_SAMPLES,
-        )
+        spline(as_float32(np.stack([a - 9 * axis, a, j, *beyond])), AORTA_SAMPLES)
         for a, j in zip(annulus, junction, strict=True)
     ]
-    along = np.linspace(0, 9, AORTA_SAMPLES)
+    along = np.linspace(0, CONTROLS - 1, AORTA_SAMPLES)
     half = np.array([subject.aortic_annulus_mm * 0.96, subject.aortic_annulus_mm, subject.ascending_aorta_mm * 0.9]) / 2
     arch_half = subject.ascending_aorta_mm / 2
     radii = np.interp(
         along,
-        [0, 1, 1.35, 1.7, 2, 3, 4, 5, 6, 9],
+        [0, 1, 1.35, 1.7, 2, 3, 4, 6, 8, 10],
         [
             half[0],
             half[1],
