@@ -58,6 +58,7 @@ SIDE_TOLERANCE_PX = 1.0
 MOST_CUT_FRACTION = 0.02
 """What lies beyond a side may be a trace, a clock or a heart that blinks; more than this share of the echo is echo."""
 
+STILL_CLOSE = 1
 LEAST_STILL_GREY = 3.0
 _SPECK_PX = 3  # of the thumbnail
 _SIDE_ENDS = 16  # rows between which lines are tried
@@ -146,7 +147,7 @@ def _echo(thumbnails: UInt8Array, block_px: int) -> tuple[UInt8Array, UInt8Array
         smooth = cv2.blur(thumbnails.max(axis=0), (3, 3))
         floor, noise = _background(smooth)
         bright = np.asarray(smooth > min(STILL_GREY, floor + max(LEAST_STILL_GREY, 3 * noise)), np.uint8)
-        if True:
+        if int(STILL_CLOSE):
             side = 7
             big = np.ones((side, side), np.uint8)
             solid = cv2.morphologyEx(np.pad(bright, side), cv2.MORPH_CLOSE, big)[side:-side, side:-side]

@@ -35,6 +35,11 @@ LEAST_OPENING = 0.25
 CUT_ROWS_FRACTION = 0.2
 """Share of the rows whose echo begins on one column, from which a side is cut upright."""
 
+REACH_PERCENTILE = 99.0
+ROWS = 40
+EVEN_WORTH = 1.0
+MOST_LEAN_RAD = 0.2
+_TANGENTS = -np.tan(np.linspace(0.1, 1.0, 19))
 _SIDE_ENDS = 16  # rows between which lines are tried
 _LEAST_STEP = 3  # ends that a line spans at least
 
@@ -73,49 +78,63 @@ def fit_sector(clear: UInt8Array, echo: UInt8Array) -> BoolArray | None:
 
 
 def _fit_wedge(clear: UInt8Array, worth: FloatArray, rows: IntArray) -> Wedge | None:
-    columns = clear.shape[1]
-    sums = np.zeros((len(rows), columns + 1), np.float32)
-    np.cumsum(worth[rows], axis=1, out=sums[:, 1:])
-    first = clear[rows].argmax(axis=1)
-    last = columns - clear[rows][:, ::-1].argmax(axis=1)  # not included
-    left = _fit_side(first, rows, sums, last)
-    mirrored = sums[:, -1:] - sums[:, ::-1]
-    limit = columns - np.minimum(np.maximum(left[0] + left[1] * rows, 0), columns).astype(np.int64)
-    right = _fit_side(columns - last, rows, mirrored, limit)
-    wedge = Wedge(left, (columns - right[0], -right[1]))
-    return wedge if wedge.right[1] - wedge.left[1] >= LEAST_OPENING else None
+    height, columns = clear.shape
+    axis = int(np.searchsorted(np.cumsum(clear.sum(axis=0)), clear.sum() / 2))
+    y, x = np.nonzero(clear)
+    reach = np.float32(np.percentile(np.hypot(y - rows[0], x - axis), REACH_PERCENTILE))
+    kept = rows[:: max(1, len(rows) // ROWS)]
+    seen = clear[kept]
+    left_lines, left_worth = _sides(seen, worth[kept], kept, axis, reach)
+    right_lines, right_worth = _sides(seen[:, ::-1], worth[kept][:, ::-1], kept, columns - 1 - axis, reach)
+    slope, other = left_lines[1][:, None], right_lines[1][None]
+    total = left_worth[:, None] + right_worth
+    lean = np.abs(np.arctan(slope) - np.arctan(other))
+    total = total + EVEN_WORTH * len(kept) * np.maximum(0, 1 - lean / MOST_LEAN_RAD)
+    total[slope + other > -LEAST_OPENING] = -np.inf
+    best, partner = np.unravel_index(int(np.argmax(total)), total.shape)
+    if not np.isfinite(total[best, partner]):
+        return None
+    right = columns - 1 - float(right_lines[0][partner]), -float(right_lines[1][partner])
+    return Wedge((float(left_lines[0][best]), float(left_lines[1][best])), right)
 
 
-def _fit_side(first: IntArray, rows: IntArray, sums: FloatArray, limit: IntArray) -> tuple[float, float]:
-    """Find the left side with the most echo and the least dark between it and `limit`, start and slope."""
+def _sides(
+    seen: UInt8Array, worth: FloatArray, rows: IntArray, axis: int, reach: np.float32
+) -> tuple[tuple[FloatArray, FloatArray], FloatArray]:
+    """Give lines that may be the left side, starts and slopes, and the worth of what lies right of each, [L]."""
+    sums = np.zeros((len(rows), axis + 2), np.float32)
+    np.cumsum(worth[:, : axis + 1], axis=1, out=sums[:, 1:])
+    first = np.where(seen.any(axis=1), seen.argmax(axis=1), axis)
     starts, slopes = _lines(first, rows)
+    down = (rows - rows[0]).astype(np.float32)
     lines = starts[:, None] + slopes[:, None] * rows.astype(np.float32)  # [L, R]
-    near = (np.abs(lines - first) <= SIDE_TOLERANCE_PX).sum(axis=1)
-    begin = np.minimum(np.maximum(np.rint(lines), 0), limit).astype(np.int64)
-    flat = np.arange(len(rows)) * sums.shape[1]
-    held = sums.ravel()
-    inside = held[flat + limit].sum() - held[flat + begin].sum(axis=1)
-    best = int(np.argmax(inside + SIDE_WORTH_PX * near))
-    return float(starts[best]), float(slopes[best])
+    arc = lines[:, :1] - np.sqrt(np.maximum(reach * reach - down * down, 0))
+    is_side = lines >= arc
+    near = (is_side & (np.abs(lines - first) <= SIDE_TOLERANCE_PX)).sum(axis=1)
+    begin = np.rint(np.minimum(np.maximum(np.maximum(lines, arc), 0), axis + 1)).astype(np.int64)
+    held = np.take(sums.ravel(), begin + np.arange(len(rows)) * sums.shape[1])
+    return (starts, slopes), sums[:, -1].sum() - held.sum(axis=1) + SIDE_WORTH_PX * near
 
 
 def _lines(first: IntArray, rows: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Give lines through pairs of points of the border and along its hull: starts and slopes, [L]."""
+    """Give lines through pairs of points of the border, along its hull and about it: starts and slopes, [L]."""
     ends = np.linspace(0, len(rows) - 1, _SIDE_ENDS).astype(int)
     upper, lower = (ends[order] for order in np.triu_indices(_SIDE_ENDS, _LEAST_STEP))
     hull = np.sort(cv2.convexHull(np.stack([rows, first], axis=1).astype(np.int32), returnPoints=False)[:, 0])
     upper, lower = np.append(upper, hull[:-1]), np.append(lower, hull[1:])
     slopes = ((first[lower] - first[upper]) / (rows[lower] - rows[upper])).astype(np.float32)
+    starts = first[upper] - slopes * rows[upper]
+    tangents = (first[hull] - _TANGENTS[:, None] * rows[hull]).min(axis=1)
+    starts, slopes = np.append(starts, tangents), np.append(slopes, _TANGENTS)
     is_side = (slopes <= -LEAST_SLOPE) & (slopes >= -MOST_SLOPE)
-    kept = np.flatnonzero(is_side) if is_side.any() else np.arange(len(slopes))
-    return (first[upper] - slopes * rows[upper])[kept].astype(np.float32), slopes[kept]
+    return starts[is_side].astype(np.float32), slopes[is_side].astype(np.float32)
 
 
 def _fill(wedge: Wedge, clear: UInt8Array, worth: FloatArray, rows: IntArray) -> BoolArray:
     """Fill the wedge as far down, up and aside as there is echo, [h, w]."""
     height, width = clear.shape
     y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
-    inside = (x >= wedge.left[0] + wedge.left[1] * y - 0.5) & (x < wedge.right[0] + wedge.right[1] * y - 0.5)
+    inside = (x >= wedge.left[0] + wedge.left[1] * y - 0.5) & (x < wedge.right[0] + wedge.right[1] * y + 0.5)
     column, row = wedge.apex
     inside &= y >= row
     inside = _cut_sides(inside, clear)

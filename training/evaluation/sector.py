@@ -98,7 +98,7 @@ def plan(cines: int, seed: int) -> list[Order]:
     orders = []
     for index in range(cines):
         rng = np.random.default_rng([seed + index, 97])
-        transport = tuple(Transport)[index % len(Transport)]
+        transport = tuple(Transport)[(index + index // len(STYLES)) % len(Transport)]  # each style meets each
         order = Order(
             subject=seed + index,
             view=VIEWS[int(rng.integers(len(VIEWS)))],

@@ -13,6 +13,9 @@ from services.cine.sector import Sector, lasting_sd
 from services.cine.validation.colour import Colouring, measure_colouring
 from services.cine.validation.layout import Part, StripMotion, around, changed_fraction, detail, parts, strip_motion
 
+AVERAGED_FRAMES = 8
+"""Speckle evens out over so many."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -36,6 +39,12 @@ class Evidence:
     def frame(self) -> UInt8Array:
         """The middle frame, [h, w]."""
         return np.asarray(self.thumbnails[len(self.thumbnails) // 2])
+
+    @cached_property
+    def average(self) -> FloatArray:
+        """The mean of some frames, [h, w], grey levels."""
+        step = -(-len(self.thumbnails) // AVERAGED_FRAMES)
+        return np.asarray(self.thumbnails[::step].mean(axis=0, dtype=np.float32))
 
     @cached_property
     def detail(self) -> UInt8Array:

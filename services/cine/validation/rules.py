@@ -30,9 +30,9 @@ DECLARED_AREA_FRACTION = 0.001
 """Where DICOM names a colour flow region, so much is enough. The region alone is not believed: some vendors name it
 whether colour is on or off, and colour that is seen nowhere does not hide the heart."""
 
-TINT_SATURATION = 0.12
-"""Middle channel difference of the visible pixels over their brightness, from which a grey map is called tinted: half
-of the palest in use, a cold white; grey through any codec has under 0.05."""
+TINT_SATURATION = 0.25
+"""Middle channel difference of the visible pixels over their brightness, from which a grey map is called tinted. The
+warm and cold whites that many consoles show as grey have up to 0.17 and deserve no word; sepia has 0.4 and more."""
 
 
 def find_colour(evidence: Evidence) -> Finding | None:

@@ -20,6 +20,7 @@ from services.cine.validation.layout import (
     upright_fraction,
     waist,
 )
+from services.cine.validation.probes import is_curved_probe
 
 NO_SECTOR = Finding(
     FindingCode.NO_SECTOR,
@@ -59,8 +60,9 @@ MOST_LIT_STRIP = 0.8
 """Share of the screen that is visible under a strip; a landscape that a camera pans over fills it."""
 
 UPRIGHT_FRACTION = 0.3
-"""Share of the height of the outline with upright sides away from the border: no sector has it, a strip with a sector
-on top has."""
+UPRIGHT_TOP_WIDTH = 0.35
+"""Share of the height of the outline with upright sides away from the border: a strip has it, under a sector that begins
+near a point. A zoom that shows a box of the sector has it under a wide top (from 0.41 over simulated cines)."""
 
 
 def find_strip(evidence: Evidence) -> Finding | None:
@@ -110,7 +112,7 @@ def _is_standing(evidence: Evidence) -> bool:
     least = STRIP_BESIDE_FRACTION * evidence.inside.mean()
     if any(_is_strip(part) and part.area_fraction >= least for part in evidence.beside):
         return True
-    return upright_fraction(evidence.inside) >= UPRIGHT_FRACTION
+    return upright_fraction(evidence.inside) >= UPRIGHT_FRACTION and top_width(evidence.inside) < UPRIGHT_TOP_WIDTH
 
 
 def _is_box(part: Part) -> bool:
@@ -211,7 +213,7 @@ def find_foreign(evidence: Evidence) -> Finding | None:
     inside = evidence.inside
     if rough[inside].mean() < LEAST_SPECKLE_FRACTION:
         return _foreign()
-    if evidence.cine.frame_count > 1 and _has_flat_top(inside):  # of a still, the dark parts of a sector are not found
+    if is_curved_probe(evidence.average, inside):
         return _foreign()
     return _foreign() if flat_fraction(evidence.frame, ~around(inside)) < LEAST_FLAT_FRACTION else None
 

@@ -18,8 +18,9 @@ from training.simulator.styles import STYLES
 ORDER = Order(3, "A4C", "tmed", Transport.MJPEG, 80, 112)
 
 
-def test_thirty_cines_show_every_style_through_every_transport() -> None:
-    assert len({(order.style, order.transport) for order in plan(30, 0)}) == len(STYLES) * len(Transport)
+def test_as_many_cines_as_pairs_show_every_style_through_every_transport() -> None:
+    pairs = len(STYLES) * len(Transport)
+    assert len({(order.style, order.transport) for order in plan(pairs, 0)}) == pairs
 
 
 def test_a_plan_repeats_itself_and_draws_every_loss() -> None:
@@ -45,7 +46,9 @@ def test_the_quality_reaches_the_codec(transport: Transport, fine: int, coarse: 
 def test_framings_are_told_from_the_picture() -> None:
     cine = make(ORDER)
     lit = replace(cine, frames=cine.frames | np.uint8(255) * ~cine.truth.sector_mask[..., None])
-    high = replace(cine, truth=replace(cine.truth, probe_px=(56.0, -30.0)))
+    assert cine.truth.recording is not None
+    above = replace(cine.truth.recording, screen=replace(cine.truth.recording.screen, probe_y_px=-30.0))
+    high = replace(cine, truth=replace(cine.truth, recording=above))
     assert Framing.SMALL in tell_framings(cine)
     assert Framing.OVERLAYS in tell_framings(lit)
     assert Framing.BARE not in tell_framings(lit)

@@ -105,8 +105,8 @@ def test_edges_lose_what_is_set():
 
 
 def test_lung_hides_the_side_behind_a_bright_line():
-    lung = shown(replace(CLEAN, soft_tissue_db=2.0, lung_fraction=(0.3, 0.0)))
-    clear = shown(replace(CLEAN, soft_tissue_db=2.0))
+    lung = shown(replace(CLEAN, soft_tissue_db=12.0, lung_fraction=(0.3, 0.0)))
+    clear = shown(replace(CLEAN, soft_tissue_db=12.0))
     assert lung[8:30, 3].max() > 0
     assert lung[100:, :15].mean() < clear[100:, :15].mean() - 4
     assert abs((lung - clear)[100:, 60:].mean()) < 0.5
