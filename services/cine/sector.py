@@ -58,7 +58,14 @@ SIDE_TOLERANCE_PX = 1.0
 MOST_CUT_FRACTION = 0.02
 """What lies beyond a side may be a trace, a clock or a heart that blinks; more than this share of the echo is echo."""
 
-STILL_CLOSE = 1
+WASH = 4
+NO_LINES = 1
+STILL_OPEN = 1
+LEAST_FILLED = 0.4
+FLAT_PART = 0.12
+MOVING_COST = 0.1
+STILL_COST = 0.4
+STILL_NOISE_FRACTION = 0.1
 LEAST_STILL_GREY = 3.0
 _SPECK_PX = 3  # of the thumbnail
 _SIDE_ENDS = 16  # rows between which lines are tried
@@ -117,13 +124,29 @@ def find_sector(thumbnails: UInt8Array, rows: int, columns: int, tissue: Region 
         The sector, or None where no part of the image looks like one.
     """
     scale = rows / thumbnails.shape[1], columns / thumbnails.shape[2]
-    echo, clear = _echo(thumbnails, round(CODEC_BLOCK_PX / max(scale)))
-    for body in _bodies(echo if tissue is None else _inside(echo, tissue, scale)):
-        hull = _fitted(clear * body, clear, echo)
-        if hull is not None and _is_sector_shaped(hull, body):
-            outline = hull[:, 0, :].astype(np.float32)  # [K, 1, 2] -> [K, 2]
-            return Sector((outline + 0.5) * np.array(scale[::-1], np.float32) - 0.5, rows, columns)
+    echo, clear, is_moving = _echo(thumbnails, round(CODEC_BLOCK_PX / max(scale)))
+    if tissue is not None:
+        echo, clear = _inside(echo, tissue, scale), _inside(clear, tissue, scale)
+    for body in _bodies(echo) if is_moving else _still_bodies(clear):
+        inside = fit_sector(clear if is_moving else body, echo, MOVING_COST if is_moving else STILL_COST)
+        if inside is not None and _is_seen(inside, clear):
+            hull = np.asarray(cv2.convexHull(np.argwhere(inside)[:, None, ::-1].astype(np.int32)), np.int32)
+        else:
+            hull = _hull(clear * body)
+            if hull is None or not _is_sector_shaped(hull, body):
+                continue
+        outline = hull[:, 0, :].astype(np.float32)  # [K, 1, 2] -> [K, 2]
+        return Sector((outline + 0.5) * np.array(scale[::-1], np.float32) - 0.5, rows, columns)
     return None
+
+
+def _is_seen(inside: BoolArray, clear: UInt8Array) -> bool:
+    widths = inside.sum(axis=1)
+    used = widths[widths > 0]
+    if inside.mean() < LEAST_AREA_FRACTION or used[len(used) // 10] > MOST_TOP_WIDTH_FRACTION * used.max():
+        return False
+    solid = cv2.morphologyEx(clear, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    return bool(solid[inside].mean() >= LEAST_FILLED)
 
 
 def lasting_sd(frames: UInt8Array) -> FloatArray:
@@ -139,23 +162,44 @@ def lasting_sd(frames: UInt8Array) -> FloatArray:
     return np.asarray(np.partition(deviations, middle, axis=0)[middle])
 
 
-def _echo(thumbnails: UInt8Array, block_px: int) -> tuple[UInt8Array, UInt8Array]:
+def _echo(thumbnails: UInt8Array, block_px: int) -> tuple[UInt8Array, UInt8Array, bool]:
     """Mark the pixels that may be echo, and those that are more than a codec's noise: two [h, w] of 0 and 1."""
     motion = lasting_sd(thumbnails)
     moving = _open(motion > max(MOVING_SD_GREY, NOISE_FACTOR * _noise_grey(motion)), _SPECK_PX)
-    if moving.mean() < LEAST_AREA_FRACTION:
-        smooth = cv2.blur(thumbnails.max(axis=0), (3, 3))
-        floor, noise = _background(smooth)
-        bright = np.asarray(smooth > min(STILL_GREY, floor + max(LEAST_STILL_GREY, 3 * noise)), np.uint8)
-        if int(STILL_CLOSE):
-            side = 7
-            big = np.ones((side, side), np.uint8)
-            solid = cv2.morphologyEx(np.pad(bright, side), cv2.MORPH_CLOSE, big)[side:-side, side:-side]
-            return np.ascontiguousarray(solid), bright
-        return bright, bright
     nearby = np.ones((2 * block_px + 1, 2 * block_px + 1), np.uint8)
-    strongest = cv2.dilate(cv2.blur(motion, (3, 3)), nearby)
-    return moving, moving * (motion > CODEC_NOISE_FRACTION * strongest)
+    if moving.mean() >= LEAST_AREA_FRACTION:
+        strongest = cv2.dilate(cv2.blur(motion, (3, 3)), nearby)
+        clear = moving * (motion > CODEC_NOISE_FRACTION * strongest)
+        if WASH:
+            smooth = cv2.blur(thumbnails[len(thumbnails) // 2], (3, 3))
+            floor, noise = _background(smooth)
+            rough = cv2.subtract(cv2.dilate(smooth, np.ones((3, 3), np.uint8)), cv2.erode(smooth, np.ones((3, 3), np.uint8)))
+            wash = _open((smooth > min(STILL_GREY, floor + max(LEAST_STILL_GREY, 3 * noise))) & (rough <= WASH), 5)
+            return moving | wash, clear | wash, True
+        return moving, clear, True
+    frame = thumbnails.max(axis=0)
+    floor, noise = _background(frame)
+    bright = np.asarray(frame > min(STILL_GREY, floor + max(LEAST_STILL_GREY, 3 * noise)), np.uint8)
+    bright = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    if NO_LINES:
+        long = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((1, bright.shape[1] // 5), np.uint8))
+        thick = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((5, 1), np.uint8))
+        bright = bright * (1 - long * (1 - thick))
+    clear = bright * (frame > STILL_NOISE_FRACTION * cv2.dilate(cv2.blur(frame, (3, 3)), nearby))
+    clear = cv2.morphologyEx(clear, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    return bright, clear, False
+
+
+def _still_bodies(clear: UInt8Array) -> Iterator[UInt8Array]:
+    opened = clear if STILL_OPEN == 0 else cv2.morphologyEx(clear, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_CROSS if STILL_OPEN == 1 else cv2.MORPH_RECT, (3, 3)))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
+    area, high = stats[:, cv2.CC_STAT_AREA].copy(), stats[:, cv2.CC_STAT_HEIGHT]
+    area[(high < FLAT_PART * clear.shape[0])] = 0
+    area[0] = 0
+    if not area.max():
+        return
+    yield np.asarray((area >= LEAST_PART_FRACTION * area.max())[labels], np.uint8)
+    yield np.asarray(labels == area.argmax(), np.uint8)
 
 
 def _open(echo: UInt8Array | BoolArray, side_px: int) -> UInt8Array:
@@ -216,13 +260,6 @@ def _hull(echo: UInt8Array) -> NDArray[np.int32] | None:
         solid = _cut_left(solid)[:, ::-1]
     contours, _ = cv2.findContours(np.ascontiguousarray(solid), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return np.asarray(cv2.convexHull(np.concatenate(contours)), np.int32) if contours else None
-
-
-def _fitted(clear: UInt8Array, rest: UInt8Array, echo: UInt8Array) -> NDArray[np.int32] | None:
-    inside = fit_sector(_open(clear, _SPECK_PX), echo)
-    if inside is None or not inside.any():
-        return _hull(clear)
-    return np.asarray(cv2.convexHull(np.argwhere(inside)[:, None, ::-1].astype(np.int32)), np.int32)
 
 
 def _cut_left(echo: UInt8Array) -> UInt8Array:

@@ -10,148 +10,147 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from services.cine.cine import BoolArray, FloatArray, IntArray, UInt8Array
 
-DARK_COST = 0.15
-"""What a dark pixel inside costs, an echo pixel being worth one: a strip at the side of the sector is echo from a
-quarter of its pixels on, speckle with shadows and cavities; between letters and the sector less is bright."""
-
-SIDE_WORTH_PX = 3.0
-"""What a row adds to the score of a side when its echo begins there, in pixels of echo: letters never begin on a line."""
-
-SIDE_TOLERANCE_PX = 1.0
-"""How far from a side the echo of a row may begin to count for it, px of the thumbnail."""
-
+DARK_COST = 0.2
+DEPTH_COST = 0.3
+EDGE_WORTH_PX = 3.0
+EDGE_PX = 3
 LEAST_ROWS = 12
-"""Of fewer rows no side is told."""
-
-LEAST_SLOPE, MOST_SLOPE = -0.25, 4.0
-"""Columns that a side runs outwards for each row down: a sector that is steered far has one side that leans inwards."""
-
-LEAST_OPENING = 0.25
-"""Of both sides together, columns a row: 14 degrees, half of the narrowest sector in use."""
-
-CUT_ROWS_FRACTION = 0.2
-"""Share of the rows whose echo begins on one column, from which a side is cut upright."""
-
-REACH_PERCENTILE = 99.0
 ROWS = 40
-EVEN_WORTH = 1.0
-MOST_LEAN_RAD = 0.2
-_TANGENTS = -np.tan(np.linspace(0.1, 1.0, 19))
-_SIDE_ENDS = 16  # rows between which lines are tried
-_LEAST_STEP = 3  # ends that a line spans at least
+ROUNDS = 2
+HALO = 0.0
+EVEN_WORTH = 0.0
+MOST_LEAN_RAD = 0.15
+LEAST_OPENING = 0.25
+CUT_ROWS_FRACTION = 0.25
+REACH_PERCENTILE = 99.0
+MOST_LOST_FRACTION = 0.35
+FLAT_TOP_FRACTION = 0.6
+
+_ANCHOR = 0.45
+_ANGLES_RAD = np.linspace(-0.2, 1.3, 21)
+_OFFSETS = np.linspace(-0.75, 0.35, 28)
 
 
 @dataclass(frozen=True)
-class Wedge:
-    """Two straight sides: column = start + slope * row, px of the thumbnail, the right one not included."""
+class Extent:
+    """Rows from first to last, and how far from the middle of the first one echo reaches, px."""
 
-    left: tuple[float, float]
-    right: tuple[float, float]
-
-    @property
-    def apex(self) -> tuple[float, float]:
-        """Where they meet: column, row."""
-        (start, slope), (other, other_slope) = self.left, self.right
-        row = (other - start) / (slope - other_slope)
-        return start + slope * row, row
+    top: int
+    foot: int
+    reach: float
 
 
-def fit_sector(clear: UInt8Array, echo: UInt8Array) -> BoolArray | None:
-    """Fit a sector to what is seen of it.
-
-    Args:
-        clear: pixels that are echo, 0 and 1, [h, w].
-        echo: pixels that may be echo, those among them.
-
-    Returns:
-        The inside of the sector, [h, w], or None where there are no two sides.
-    """
+def fit_sector(clear: UInt8Array, echo: UInt8Array, cost: float) -> BoolArray | None:
+    """Fit a sector to what is seen of it."""
     rows = np.flatnonzero(clear.any(axis=1))
     if len(rows) < LEAST_ROWS:
         return None
-    worth = np.where(clear > 0, np.float32(1.0), np.where(echo > 0, np.float32(0.0), np.float32(-DARK_COST)))
-    wedge = _fit_wedge(clear, worth, rows)
-    return None if wedge is None else _fill(wedge, clear, worth, rows)
-
-
-def _fit_wedge(clear: UInt8Array, worth: FloatArray, rows: IntArray) -> Wedge | None:
-    height, columns = clear.shape
     axis = int(np.searchsorted(np.cumsum(clear.sum(axis=0)), clear.sum() / 2))
     y, x = np.nonzero(clear)
-    reach = np.float32(np.percentile(np.hypot(y - rows[0], x - axis), REACH_PERCENTILE))
-    kept = rows[:: max(1, len(rows) // ROWS)]
-    seen = clear[kept]
-    left_lines, left_worth = _sides(seen, worth[kept], kept, axis, reach)
-    right_lines, right_worth = _sides(seen[:, ::-1], worth[kept][:, ::-1], kept, columns - 1 - axis, reach)
-    slope, other = left_lines[1][:, None], right_lines[1][None]
-    total = left_worth[:, None] + right_worth
-    lean = np.abs(np.arctan(slope) - np.arctan(other))
-    total = total + EVEN_WORTH * len(kept) * np.maximum(0, 1 - lean / MOST_LEAN_RAD)
-    total[slope + other > -LEAST_OPENING] = -np.inf
-    best, partner = np.unravel_index(int(np.argmax(total)), total.shape)
-    if not np.isfinite(total[best, partner]):
-        return None
-    right = columns - 1 - float(right_lines[0][partner]), -float(right_lines[1][partner])
-    return Wedge((float(left_lines[0][best]), float(left_lines[1][best])), right)
+    extent = Extent(int(rows[0]), int(rows[-1]), float(np.percentile(np.hypot(y - rows[0], x - axis), REACH_PERCENTILE)))
+    inside = None
+    left, right = Side(0.0, 0.0, 0.0), Side(0.0, 0.0, 0.0)
+    for _ in range(int(ROUNDS)):
+        left, right = (
+            _fit_side(clear, echo, axis, extent, cost, right),
+            _fit_side(clear[:, ::-1], echo[:, ::-1], clear.shape[1] - 1 - axis, extent, cost, left),
+        )
+        if left.slope + right.slope > -LEAST_OPENING:
+            return None
+        inside, extent = _fill(
+            (left.start, left.slope), (clear.shape[1] - 1 - right.start, -right.slope), clear, echo
+        )
+        if extent.foot - extent.top < LEAST_ROWS:
+            return None
+        axis = int(np.searchsorted(np.cumsum((clear * inside).sum(axis=0)), (clear * inside).sum() / 2))
+    return inside
 
 
-def _sides(
-    seen: UInt8Array, worth: FloatArray, rows: IntArray, axis: int, reach: np.float32
-) -> tuple[tuple[FloatArray, FloatArray], FloatArray]:
-    """Give lines that may be the left side, starts and slopes, and the worth of what lies right of each, [L]."""
-    sums = np.zeros((len(rows), axis + 2), np.float32)
-    np.cumsum(worth[:, : axis + 1], axis=1, out=sums[:, 1:])
-    first = np.where(seen.any(axis=1), seen.argmax(axis=1), axis)
-    starts, slopes = _lines(first, rows)
-    down = (rows - rows[0]).astype(np.float32)
-    lines = starts[:, None] + slopes[:, None] * rows.astype(np.float32)  # [L, R]
-    arc = lines[:, :1] - np.sqrt(np.maximum(reach * reach - down * down, 0))
-    is_side = lines >= arc
-    near = (is_side & (np.abs(lines - first) <= SIDE_TOLERANCE_PX)).sum(axis=1)
-    begin = np.rint(np.minimum(np.maximum(np.maximum(lines, arc), 0), axis + 1)).astype(np.int64)
-    held = np.take(sums.ravel(), begin + np.arange(len(rows)) * sums.shape[1])
-    return (starts, slopes), sums[:, -1].sum() - held.sum(axis=1) + SIDE_WORTH_PX * near
+@dataclass(frozen=True)
+class Side:
+    """Column at row 0, columns a row, and the share of its rows in which echo begins there."""
+
+    start: float
+    slope: float
+    support: float
 
 
-def _lines(first: IntArray, rows: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Give lines through pairs of points of the border, along its hull and about it: starts and slopes, [L]."""
-    ends = np.linspace(0, len(rows) - 1, _SIDE_ENDS).astype(int)
-    upper, lower = (ends[order] for order in np.triu_indices(_SIDE_ENDS, _LEAST_STEP))
-    hull = np.sort(cv2.convexHull(np.stack([rows, first], axis=1).astype(np.int32), returnPoints=False)[:, 0])
-    upper, lower = np.append(upper, hull[:-1]), np.append(lower, hull[1:])
-    slopes = ((first[lower] - first[upper]) / (rows[lower] - rows[upper])).astype(np.float32)
-    starts = first[upper] - slopes * rows[upper]
-    tangents = (first[hull] - _TANGENTS[:, None] * rows[hull]).min(axis=1)
-    starts, slopes = np.append(starts, tangents), np.append(slopes, _TANGENTS)
-    is_side = (slopes <= -LEAST_SLOPE) & (slopes >= -MOST_SLOPE)
-    return starts[is_side].astype(np.float32), slopes[is_side].astype(np.float32)
+def _fit_side(clear: UInt8Array, echo: UInt8Array, axis: int, extent: Extent, cost: float, other: Side) -> Side:
+    """Give the left side with the most echo and the least dark right of it: column at row 0, columns a row."""
+    step = max(1, (extent.foot + 1 - extent.top) // ROWS)
+    rows = np.arange(extent.top, extent.foot + 1, step)
+    gains, edges = _gains(clear[rows], echo[rows], axis, cost)
+    height = extent.foot - extent.top
+    down = (rows - extent.top - _ANCHOR * height).astype(np.float32)
+    depth = (rows - extent.top).astype(np.float32)
+    drop = np.sqrt(np.maximum(np.float32(extent.reach**2) - depth * depth, 0))
+    angles, offsets = _ANGLES_RAD, axis + _OFFSETS * clear.shape[1]
+    places = np.arange(len(rows)) * gains.shape[1]
+    for _ in range(3):
+        slope, offset = (g.ravel().astype(np.float32) for g in np.meshgrid(-np.tan(angles), offsets))
+        lines = offset[:, None] + slope[:, None] * down
+        arcs = lines[:, :1] - drop
+        border = np.rint(np.minimum(np.maximum(np.maximum(lines, arcs), 0), axis)).astype(np.int64)
+        score = np.take(gains.ravel(), border + places).sum(axis=1)
+        lean = np.abs(np.arctan(slope) - np.arctan(other.slope))
+        score += np.float32(EVEN_WORTH * max(other.support, 0) * len(rows)) * np.maximum(0, 1 - lean / MOST_LEAN_RAD)
+        best = int(score.argmax())
+        angle, column = -np.arctan(slope[best]), offset[best]
+        wide, far = (angles[1] - angles[0]), (offsets[1] - offsets[0])
+        angles, offsets = angle + wide * np.linspace(-0.8, 0.8, 7), column + far * np.linspace(-0.8, 0.8, 7)
+    is_side = (lines[best] >= arcs[best]) & (lines[best] >= 0) & (lines[best] <= axis)
+    support = float(edges.ravel()[(border[best] + places)[is_side]].mean()) if is_side.any() else 0.0
+    return Side(float(column - slope[best] * (extent.top + _ANCHOR * height)), float(slope[best]), support)
 
 
-def _fill(wedge: Wedge, clear: UInt8Array, worth: FloatArray, rows: IntArray) -> BoolArray:
+def _gains(clear: UInt8Array, echo: UInt8Array, axis: int, cost: float) -> tuple[FloatArray, FloatArray]:
+    """Give what it is worth to begin a row at a column, [R, axis + 1]."""
+    worth = np.where(clear > 0, np.float32(1.0), np.where(echo > 0, np.float32(-cost * HALO), np.float32(-cost)))
+    held = np.cumsum(worth[:, axis::-1], axis=1)[:, ::-1]
+    padded = cv2.copyMakeBorder(np.ascontiguousarray(clear), 0, 0, EDGE_PX, EDGE_PX, cv2.BORDER_CONSTANT, value=0)
+    sums = np.zeros((len(clear), padded.shape[1] + 1), np.float32)
+    np.cumsum(padded, axis=1, out=sums[:, 1:])
+    at = slice(EDGE_PX, EDGE_PX + axis + 1)
+    edge = sums[:, 2 * EDGE_PX :][:, : axis + 1] - 2 * sums[:, at] + sums[:, : axis + 1]
+    edge = np.ascontiguousarray(edge) / np.float32(EDGE_PX)
+    return held + np.float32(EDGE_WORTH_PX) * edge, edge
+
+
+def _fill(
+    left: tuple[float, float], right: tuple[float, float], clear: UInt8Array, echo: UInt8Array
+) -> tuple[BoolArray, Extent]:
     """Fill the wedge as far down, up and aside as there is echo, [h, w]."""
     height, width = clear.shape
+    row = (right[0] - left[0]) / (left[1] - right[1])
+    column = left[0] + left[1] * row
     y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
-    inside = (x >= wedge.left[0] + wedge.left[1] * y - 0.5) & (x < wedge.right[0] + wedge.right[1] * y + 0.5)
-    column, row = wedge.apex
-    inside &= y >= row
+    inside = (x >= left[0] + left[1] * y - 0.5) & (x <= right[0] + right[1] * y + 0.5) & (y >= row)
     inside = _cut_sides(inside, clear)
+    worth = np.where(clear > 0, np.float32(1.0), np.where(echo > 0, np.float32(0.0), np.float32(-DEPTH_COST)))
     radius = np.sqrt((x - np.float32(column)) ** 2 + (y - np.float32(row)) ** 2)
-    rings = radius.astype(np.int64)
+    rings = np.rint(radius).astype(np.int64)
+    rowwise = (worth * inside).sum(axis=1)
+    seen_rows = np.flatnonzero((clear * inside).any(axis=1))
+    if not len(seen_rows):
+        return inside, Extent(0, 0, 0)
     best, chosen = -np.inf, inside
-    for foot in {int(rows[-1]), _foot(worth * inside)}:
+    for foot in {int(seen_rows[-1]), int(np.cumsum(rowwise).argmax())}:
         cut = inside & (y <= foot)
         gains = np.cumsum(np.bincount(rings[cut], worth[cut]))
         if len(gains) and gains.max() > best:
             best, chosen = gains.max(), cut & (rings <= gains.argmax())
-    return chosen & (y >= _top(chosen, clear, row))
-
-
-def _foot(worth: FloatArray) -> int:
-    """Give the last row of the most echo."""
-    return int(np.cumsum(worth.sum(axis=1)).argmax())
+    top = _top(chosen, clear, row)
+    chosen = chosen & (y >= top)
+    used = np.flatnonzero(chosen.any(axis=1))
+    if not len(used):
+        return inside, Extent(0, 0, 0)
+    foot = int(used[-1])
+    reach = float(radius[chosen].max() - (top - row if row < top else 0))
+    return chosen, Extent(int(used[0]), foot, reach)
 
 
 def _cut_sides(inside: BoolArray, clear: UInt8Array) -> BoolArray:
@@ -173,5 +172,13 @@ def _top(inside: BoolArray, clear: UInt8Array, apex_row: float) -> int:
     """Give the first row: the apex, or where echo begins from side to side at once."""
     widths = inside.sum(axis=1)
     seen = (clear.astype(bool) & inside).sum(axis=1)
-    first = int((seen > 0).argmax())
-    return first
+    rows = np.flatnonzero(seen > 0)
+    if not len(rows):
+        return 0
+    gains = np.cumsum((seen - DEPTH_COST * (widths - seen))[::-1])
+    first = len(widths) - 1 - int(gains.argmax())
+    apex = int(np.ceil(apex_row))
+    near = slice(first, first + 3)
+    is_flat = seen[near].sum() >= FLAT_TOP_FRACTION * widths[near].sum() and first - apex > 3
+    is_near = first - apex <= MOST_LOST_FRACTION * (rows[-1] - apex)
+    return max(apex, 0) if is_near and not is_flat else first

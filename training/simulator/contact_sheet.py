@@ -88,7 +88,7 @@ def quiz_sheet(
     pictures: list[ByteArray] = []
     answers: list[dict[str, str | int]] = []
     for number in range(1, tiles + 1):
-        subject, view, style = int(rng.integers(1 << 20)), str(rng.choice(VIEWS)), str(rng.choice(styles))
+        subject, view, style = int(rng.integers(1 << 20)), str(rng.choice(VIEW_CLASSES)), str(rng.choice(styles))
         cine = simulate_cine(subject, view, style, frame_times_ms=rng.uniform(0, 1000, 1), size_px=size_px)
         picture = _to_bgr(cine.frames[0]).copy()
         font, ink = cv2.FONT_HERSHEY_SIMPLEX, (0, 255, 255)

@@ -48,6 +48,13 @@ pictures by more than half of itself."""
 MARK_PX = 3
 """Lines, letters and calipers are thinner than this once the frame is reduced; flow is not."""
 
+MOST_WRITTEN_CHANGE = 24
+"""Letters change less than this in a cine, largest minus smallest of a channel, codec's noise included. Flow comes and
+goes."""
+
+LEAST_FRAMES = 3
+"""Of fewer nothing is told to stand still."""
+
 TAIL_FRACTION = 0.01
 """The most coloured hundredth of the sector is compared: small jets are lost in the rest."""
 
@@ -93,14 +100,24 @@ class Colouring:
         return self.distance > self.critical and self.flow_distance < self.distance
 
 
-def measure_colouring(frame: UInt8Array, inside: BoolArray) -> Colouring:
-    """Measure the colours of one frame [h, w, 3] RGB inside a sector [h, w]."""
+def find_written(frames: UInt8Array) -> BoolArray:
+    """Mark what keeps its colour in all frames [N, h, w, 3], as letters do that cross the sector: [h, w]."""
+    if len(frames) < LEAST_FRAMES:
+        return np.zeros(frames.shape[1:3], np.bool_)
+    change = cv2.subtract(frames.max(axis=0), frames.min(axis=0))
+    return np.asarray(_largest(cv2.split(change)) <= MOST_WRITTEN_CHANGE)
+
+
+def measure_colouring(frame: UInt8Array, inside: BoolArray, written: BoolArray | None = None) -> Colouring:
+    """Measure the colours of one frame [h, w, 3] RGB inside a sector [h, w], what is `written` [h, w] left out."""
     channels = cv2.split(frame)
     brightness, difference = _largest(channels), _spread(channels)
     visible = inside & (brightness >= VISIBLE_GREY)
     tinted = difference[visible]
     tint = float(np.median(tinted)) if len(tinted) else 0.0
     values = untinted_chroma(frame, inside)[inside] if tinted.any() else np.zeros(1, np.uint8)
+    if written is not None and tinted.any():
+        values[written[inside]] = 0
     tail = strongest(values)
     shares = cumulative(tail)
     return Colouring(

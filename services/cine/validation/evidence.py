@@ -10,7 +10,7 @@ import numpy as np
 
 from services.cine.cine import BoolArray, Cine, FloatArray, UInt8Array
 from services.cine.sector import Sector, lasting_sd
-from services.cine.validation.colour import Colouring, measure_colouring
+from services.cine.validation.colour import Colouring, find_written, measure_colouring
 from services.cine.validation.layout import Part, StripMotion, around, changed_fraction, detail, parts, strip_motion
 
 AVERAGED_FRAMES = 8
@@ -85,4 +85,5 @@ class Evidence:
             return []
         frames = self.decode_colours()
         inside = self.sector.mask(-(-self.cine.rows // frames.shape[1]))
-        return [measure_colouring(frame, inside) for frame in frames]
+        written = find_written(frames)
+        return [measure_colouring(frame, inside, written) for frame in frames]

@@ -18,6 +18,9 @@ VISIBLE_GREY = 24
 FLAT_GREY = 4
 """Least detail that a codec leaves on a flat background."""
 
+LETTER_PX = 3
+"""Letters and lines are thinner than this, px of the thumbnail."""
+
 GAP_FRACTION = 0.03
 """Holes up to this share of the short side are closed; the sector's own border is this uncertain."""
 
@@ -168,7 +171,11 @@ def _narrowing(echo: UInt8Array) -> float:
 
 
 def flat_fraction(frame: UInt8Array, outside: BoolArray) -> float:
-    """Give the share of the outside [h, w] that is one of its two commonest greys: black screen, or white paper."""
+    """Give the share of the outside [h, w] that is one of its two commonest greys: black screen, or white paper.
+
+    Bright letters do not count.
+    """
+    frame = np.asarray(cv2.morphologyEx(frame, cv2.MORPH_OPEN, np.ones((LETTER_PX, LETTER_PX), np.uint8)))
     grey = frame[outside & (detail(frame) <= FLAT_GREY)] // FLAT_GREY
     if not outside.any():
         return 1.0

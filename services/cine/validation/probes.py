@@ -1,4 +1,4 @@
-"""Tell a curved probe's sector from a heart probe's by where its sides meet and by the arc on which it begins."""
+"""Tell a curved probe's sector from a heart probe's: its sides meet far above the arc on which its echo begins."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from services.cine.cine import BoolArray, FloatArray
 
-SIDE_ROWS = (0.05, 0.55)
-"""Share of the height over which a sector's sides are straight: further down the arc of its end begins."""
+SIDE_ROWS = (0.25, 0.6)
+"""Share of the height over which a sector's sides are straight: below them the arc of its end begins."""
 
 LEAST_ROWS = 20
 """Of fewer rows no side is told, px of the thumbnail."""
@@ -21,18 +21,20 @@ LEAST_OPENING_DEG = 56.0
 """Curved abdominal probes see 60 to 75 degrees. A heart probe's zoom that begins on an arc as wide is narrower, up to
 53 in simulated cines."""
 
-NEAR_SHARES = (0.2, 0.45)
+NEAR_SHARES = (0.22, 0.45)
 """From where the sides meet to the first echo, over the way to the last: a curved probe of 50 to 60 mm radius at depths
-of 8 to 19 cm. A heart probe's sides meet in it: where its near field is dark, up to 0.19 is missing."""
+of 8 to 18 cm. A heart probe's sides meet in it: crops and dark near fields leave up to 0.19 over simulated cines."""
 
-MOST_ARC_GREY = 0.4
-"""Mean grey between the arc and its chord over that of as broad a band under the arc: there is no echo before a probe's
-face. Curved probes have up to 0.35 after codecs, views that are cut straight 0.5 and more."""
+BEAMS = 24
+"""Directions that are looked along."""
 
-LEAST_ARC_PX = 20
-"""Fewer pixels between arc and chord do not tell."""
+FIRST_ECHO_FRACTION = 0.4
+"""Of the middle grey along a direction, from which there is echo: before a probe's face there is none."""
 
-_EDGE_PX = 1.5  # the uncertain border between them
+MOST_FACE_ERROR_PX = 2.0
+LEAST_FACE_BEAMS = 0.6
+"""A probe's face is round: so many directions begin within so many px of the middle one. A dark near field ends
+raggedly."""
 
 
 @dataclass(frozen=True)
@@ -41,26 +43,25 @@ class Fan:
 
     Attributes:
         apex: column and row where they meet.
-        opening_deg: angle between them.
-        near_px, far_px: rows from there to the sector's first and past its last one.
-        half_px: half of the width of its first row.
+        left_rad, right_rad: their directions, from straight down to the right.
+        far_px: rows from there to past the sector's last one.
     """
 
     apex: tuple[float, float]
-    opening_deg: float
-    near_px: float
+    left_rad: float
+    right_rad: float
     far_px: float
-    half_px: float
 
 
 def is_curved_probe(grey: FloatArray, inside: BoolArray) -> bool:
-    """Tell whether a sector [h, w] of mean greys [h, w] was seen by a curved probe: its sides meet far above it."""
+    """Tell whether a sector [h, w] of mean greys [h, w] was seen by a curved probe."""
     fan = fit_fan(inside)
-    if fan is None or fan.opening_deg < LEAST_OPENING_DEG:
+    if fan is None or np.rad2deg(fan.right_rad - fan.left_rad) < LEAST_OPENING_DEG:
         return False
-    if not NEAR_SHARES[0] <= fan.near_px / fan.far_px <= NEAR_SHARES[1]:
-        return False
-    return arc_grey(grey, inside, fan) <= MOST_ARC_GREY
+    starts = first_echo_px(grey, fan)
+    face = float(np.median(starts))
+    is_round = (np.abs(starts - face) <= MOST_FACE_ERROR_PX).mean() >= LEAST_FACE_BEAMS
+    return bool(is_round and NEAR_SHARES[0] <= face / fan.far_px <= NEAR_SHARES[1])
 
 
 def fit_fan(inside: BoolArray) -> Fan | None:
@@ -76,25 +77,19 @@ def fit_fan(inside: BoolArray) -> Fan | None:
     if max(float(np.abs(error).max()) for error in errors) > MOST_SIDE_ERROR_PX or right_slope <= left_slope:
         return None
     row = (left_start - right_start) / (right_slope - left_slope)
-    return Fan(
-        apex=(float(left_start + left_slope * row), float(row)),
-        opening_deg=float(np.rad2deg(np.arctan(right_slope) - np.arctan(left_slope))),
-        near_px=float(rows[0] - row),
-        far_px=float(rows[-1] + 1 - row),
-        half_px=float((right_slope - left_slope) * (rows[0] - row) / 2),
-    )
+    apex = float(left_start + left_slope * row), float(row)
+    return Fan(apex, float(np.arctan(left_slope)), float(np.arctan(right_slope)), float(rows[-1] + 1 - row))
 
 
-def arc_grey(grey: FloatArray, inside: BoolArray, fan: Fan) -> float:
-    """Give the mean grey [h, w] between the arc on which a fan begins and its chord over that under the arc.
-
-    A chord so short that too few pixels lie between them gives 1: no arc is seen.
-    """
-    row, column = np.ogrid[: inside.shape[0], : inside.shape[1]]
-    radius = np.hypot(column - fan.apex[0], row - fan.apex[1])
-    arc = float(np.hypot(fan.near_px, fan.half_px))
-    before = inside & (radius < arc - _EDGE_PX)
-    after = inside & (radius >= arc + 1) & (radius < arc + 1 + max(arc - fan.near_px, 2.0))
-    if before.sum() < LEAST_ARC_PX or not after.any():
-        return 1.0
-    return float(grey[before].mean() / max(1.0, grey[after].mean()))
+def first_echo_px(grey: FloatArray, fan: Fan) -> FloatArray:
+    """Give how far from a fan's apex the echo begins along its directions, [BEAMS], in a picture [h, w]."""
+    height, width = grey.shape
+    margin = (fan.right_rad - fan.left_rad) / BEAMS
+    angles = np.linspace(fan.left_rad + margin, fan.right_rad - margin, BEAMS)[:, None]
+    radii = np.arange(0.0, fan.far_px)[None]
+    columns = np.rint(fan.apex[0] + radii * np.sin(angles)).astype(np.int64)
+    rows = np.rint(fan.apex[1] + radii * np.cos(angles)).astype(np.int64)
+    is_shown = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    lines = grey[rows.clip(0, height - 1), columns.clip(0, width - 1)] * is_shown
+    middle = np.median(lines[:, int(NEAR_SHARES[1] * lines.shape[1]) :], axis=1, keepdims=True)
+    return np.asarray((lines > np.maximum(1.0, FIRST_ECHO_FRACTION * middle)).argmax(axis=1), np.float32)

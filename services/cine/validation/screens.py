@@ -61,8 +61,8 @@ MOST_LIT_STRIP = 0.8
 
 UPRIGHT_FRACTION = 0.3
 UPRIGHT_TOP_WIDTH = 0.35
-"""Share of the height of the outline with upright sides away from the border: a strip has it, under a sector that begins
-near a point. A zoom that shows a box of the sector has it under a wide top (from 0.41 over simulated cines)."""
+"""Share of the height of the outline with upright sides away from the border: a strip has it, under a sector that
+begins near a point. A zoom to a box of the sector has it under a wide top (from 0.41 over simulated cines)."""
 
 
 def find_strip(evidence: Evidence) -> Finding | None:
@@ -130,10 +130,11 @@ LEAST_FLAT_TOP = 0.44
 """Width of an outline a tenth of the way down over its largest width: a sector that the screen does not cut begins near
 a point (up to 0.35 over simulated cines), the outline of several is flat on top."""
 
-MOST_WAIST = 0.57
+MOST_WAIST = 0.63
 MOST_STACKED_WAIST = 0.3
 """Two wide parts with less than this between them, under a flat top; or with hardly anything between them, under any.
-One simulated view in 200 has under 0.7, where a shadow parts it, none under 0.38."""
+One simulated view in 200 has under 0.7, where a shadow parts it, none under 0.38; under a flat top, which zooms have,
+none under 0.9. Two sectors have up to 0.59."""
 
 MOVING_GREY = 0.6
 """Temporal deviation of echo, grey levels, however dark it is."""
@@ -193,12 +194,13 @@ def _has_flat_top(inside: BoolArray) -> bool:
 
 # ---- no echocardiogram ----------------------------------------------------------------------------------------------
 
-LEAST_FLAT_FRACTION = 0.45
-"""Share of what lies outside the sector that is one of two even greys: a screen, a page. Letters and tables leave more
-than half; photographs and charts in colour a third."""
+LEAST_FLAT_FRACTION = 0.55
+"""Share of what lies outside the sector that is one of two even greys, letters left out: a screen, a page. Small
+pictures full of text have 0.62 and more over simulated cines, photographs and X-rays up to 0.5."""
 
-LEAST_SPECKLE_FRACTION = 0.45
-"""Share of the sector that has detail: speckle is everywhere, drawn shapes have edges only."""
+LEAST_SPECKLE_FRACTION = 0.35
+"""Share of the sector that has detail: speckle is everywhere, drawn shapes have edges only (a gradient 0). A view that
+is compressed hard, with black cavities, has 0.5."""
 
 LEAST_PICTURE_FRACTION = 0.15
 """Share of a picture without a sector that has detail or is bright, from which it shows something else."""

@@ -238,7 +238,7 @@ def _papillary(ventricle: LeftVentricle, name: str, theta_deg: float, rng: np.ra
     """A muscle that stands off the wall and points to the annulus: it moves with the wall and thickens."""
     theta = theta_deg + float(np.clip(rng.normal(0, 5), -9, 9))
     foot, tip = float(rng.uniform(0.66, 0.76)), float(rng.uniform(0.34, 0.42))
-    thick = float(rng.uniform(3.6, 5.2))
+    thick = float(rng.uniform(4.2, 6.2))
     path_s = np.linspace(foot, tip, 5)
     steps = []
     for step, contraction in enumerate(CONTRACTIONS):

@@ -152,7 +152,7 @@ def right_heart_surfaces(ventricle: LeftVentricle, root: Float32Array) -> tuple[
     cavity = right_ventricle(ventricle, 0.0)
     band = _moderator_band(cavity)
     walls = [
-        Surface("ra_wall", Tissue.THIN_WALL, atrium(mouth, axis, depth, halves, 2.0)[:, None], specular_db=3.0),
+        Surface("ra_wall", Tissue.FAT, atrium(mouth, axis, depth, halves, 2.0)[:, None], specular_db=8.0),
         Surface(
             "rv_wall",
             Tissue.THIN_WALL,
@@ -160,7 +160,7 @@ def right_heart_surfaces(ventricle: LeftVentricle, root: Float32Array) -> tuple[
             is_material=True,
             specular_db=4.0,
         ),
-        Surface("rvot_wall", Tissue.THIN_WALL, outflow_tract(ventricle, root, 2.6)[:, None], specular_db=5.0),
+        Surface("rvot_wall", Tissue.FAT, outflow_tract(ventricle, root, 2.6)[:, None], specular_db=9.0),
     ]
     cavities = [
         Surface("ivc_cavity", Tissue.BLOOD, _tubes(cava_path, 9.5)[:, None], is_blood_flowing=True),

@@ -50,16 +50,18 @@ def frames_along(path: Float32Array, first_side: Float32Array) -> tuple[Float32A
 def tube(
     path: Float32Array, radii_mm: Float32Array, columns: int, first_side: Float32Array, flattening: float = 1.0
 ) -> Float32Array:
-    """Closed tube [U + 2, columns, 3] along a path [U, 3] with radii [U]; `flattening` scales the second axis.
+    """Closed tube [U + 2, columns, 3] along a path [U, 3] with radii [U] or [U, columns].
 
+    `flattening` scales the second axis of its cross-section.
     The first and last row are poles: the tube's ends are closed by cones half a radius long.
     """
     first, second = frames_along(path, first_side)
     turn = np.linspace(0, 2 * np.pi, columns, dtype=np.float32)
     ring = np.cos(turn)[None, :, None] * first[:, None] + flattening * np.sin(turn)[None, :, None] * second[:, None]
-    rings = path[:, None] + radii_mm[:, None, None] * ring
+    radii = radii_mm if radii_mm.ndim == 2 else radii_mm[:, None]
+    rings = path[:, None] + radii[..., None] * ring
     along = unit(path[[1, -1]] - path[[0, -2]])
-    ends = path[[0, -1]] + along * (radii_mm[[0, -1]] * np.float32(0.5))[:, None] * np.array([[-1], [1]], np.float32)
+    ends = path[[0, -1]] + along * (radii[[0, -1], 0] * np.float32(0.5))[:, None] * np.array([[-1], [1]], np.float32)
     return closed(as_float32(rings), ends[0], ends[1])
 
 

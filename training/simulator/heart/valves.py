@@ -8,6 +8,7 @@ from training.simulator.heart.right_heart import outflow_path, tricuspid_ring
 from training.simulator.heart.shapes import CONTRACTIONS, OPENINGS, direction, spline, unit
 from training.simulator.heart.surfaces import Drive, Surface
 from training.simulator.heart.tissues import Tissue
+from training.simulator.heart.vessels import RIGHT_CUSP_DEG
 
 ANTERIOR_HALF_ARC_DEG = 76.0  # of the annulus, that carries the anterior leaflet
 COAPTATION_SHIFT = 0.16  # of the front-to-back half width, towards the posterior leaflet
@@ -132,7 +133,11 @@ def tricuspid_leaflets(ventricle: LeftVentricle) -> list[Surface]:
 
 def aortic_cusps(root: Float32Array, radius_mm: float) -> list[Surface]:
     """Three cusps in the root [A, 2, 3]; closed they meet in three lines from the middle to the wall."""
-    names = {"aortic_cusp_right": 145.0, "aortic_cusp_left": 25.0, "aortic_cusp_non": 265.0}
+    names = {
+        "aortic_cusp_right": RIGHT_CUSP_DEG,
+        "aortic_cusp_left": RIGHT_CUSP_DEG - 120,
+        "aortic_cusp_non": RIGHT_CUSP_DEG + 120,
+    }
     return [_cusp(name, theta, root, radius_mm, 2.4) for name, theta in names.items()]
 
 

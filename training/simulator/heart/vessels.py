@@ -16,6 +16,9 @@ ROOT_AWAY_DEG = (12.0, 5.0)  # out of the long-axis plane, towards the head
 SINUS_LENGTH_MM = 20.0
 POSTERIOR, LEFT = as_float32([0.53, -0.65, -0.55]), as_float32([0.79, 0.14, 0.60])
 DESCENDING_MM = as_float32([33, -21, -17])  # where the descending aorta crosses the long-axis plane
+SIDE_DEG, COLUMNS = 60.0, 25  # where the first column of the aorta lies, and how many there are
+SINUS_DEPTH = 0.1  # of the root's radius
+RIGHT_CUSP_DEG = 145.0
 AORTA_SAMPLES, CONTROLS = 34, 11
 ARCH_TOP = 20  # of the samples
 
@@ -86,13 +89,22 @@ def build_aorta(ventricle: LeftVentricle, rng: np.random.Generator) -> Aorta:
 
 def aorta_surfaces(aorta: Aorta, wall_mm: float) -> tuple[Surface, Surface]:
     """Wall and lumen."""
-    side = direction(60.0)
-    outer = np.stack([tube(path[3:], aorta.radii_mm[3:] + np.float32(wall_mm), 17, side) for path in aorta.path])
-    inner = np.stack([tube(path, aorta.radii_mm, 17, side) for path in aorta.path])
+    side = direction(SIDE_DEG)
+    radii = aorta.radii_mm[:, None] * _three_sinuses()
+    outer = np.stack([tube(path[3:], radii[3:] + np.float32(wall_mm), COLUMNS, side) for path in aorta.path])
+    inner = np.stack([tube(path, radii, COLUMNS, side) for path in aorta.path])
     return (
-        Surface("aorta_wall", Tissue.VESSEL_WALL, outer[:, None], is_material=True, specular_db=9.0),
+        Surface("aorta_wall", Tissue.FAT, outer[:, None], is_material=True, specular_db=13.0),
         Surface("aorta_cavity", Tissue.BLOOD, inner[:, None], is_blood_flowing=True),
     )
+
+
+def _three_sinuses() -> Float32Array:
+    """How much wider than a circle the root is behind each cusp, [U, V]; 1 beyond the sinotubular junction."""
+    place = np.linspace(0, CONTROLS - 1, AORTA_SAMPLES)[:, None]
+    along = np.exp(-(((place - 1.5) / 0.4) ** 2))
+    theta = np.deg2rad(SIDE_DEG) - np.linspace(0, 2 * np.pi, COLUMNS)  # columns run clockwise, seen from the apex
+    return as_float32(1 + SINUS_DEPTH * along * np.cos(3 * (theta - np.deg2rad(RIGHT_CUSP_DEG))))
 
 
 def left_atrium_parts(ventricle: LeftVentricle) -> tuple[Float32Array, Float32Array, Float32Array, tuple[float, float]]:
@@ -108,7 +120,7 @@ def left_atrium_surfaces(ventricle: LeftVentricle) -> tuple[list[Surface], list[
     """Walls and cavities of the left atrium, two of its veins, and the coronary sinus."""
     mouth, axis, depth, halves = left_atrium_parts(ventricle)
     roof = mouth + axis * depth[:, None] * np.float32(0.78)
-    walls = [Surface("la_wall", Tissue.THIN_WALL, atrium(mouth, axis, depth, halves, 2.0)[:, None], specular_db=6.0)]
+    walls = [Surface("la_wall", Tissue.FAT, atrium(mouth, axis, depth, halves, 2.0)[:, None], specular_db=11.0)]
     veins = []
     for name, side in (("pulmonary_vein_left", 1.0), ("pulmonary_vein_right", -1.0)):
         away = unit(as_float32([side, -0.35, -0.55]))

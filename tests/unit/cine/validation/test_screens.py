@@ -144,7 +144,7 @@ def test_two_regions_over_each_other_are_one_view() -> None:
 
 def test_little_colour_is_enough_where_dicom_names_a_colour_region() -> None:
     frames = as_rgb(fan_frames(14))
-    frames[:, 60:64, 80:86] = (230, 30, 10)
+    frames[:10, 60:64, 80:86] = (230, 30, 10)
     colour = region_item(60, 40, 100, 80, RegionSpatialFormat=1, RegionDataType=2)
     regions = [region_item(0, 0, 150, 118), colour]
     plain = take_in(dicom_bytes(frames, photometric="RGB"), IntakeOptions())

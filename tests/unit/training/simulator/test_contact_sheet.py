@@ -17,7 +17,7 @@ from training.simulator.contact_sheet import (
     style_sheet,
 )
 from training.simulator.variants import KINDS
-from training.simulator.views.names import VIEWS
+from training.simulator.views.names import VIEW_CLASSES
 
 
 def test_style_sheet_shows_both_ends_of_the_beat_for_every_view_of_a_subject() -> None:
@@ -40,7 +40,7 @@ def test_kind_sheet_has_a_row_for_each_kind_and_a_column_for_each_style() -> Non
 def test_quiz_answers_name_every_tile_but_the_picture_does_not(tmp_path: Path) -> None:
     sheet, answers = quiz_sheet(3, size_px=24, tiles=6)
     assert [answer["tile"] for answer in answers] == [1, 2, 3, 4, 5, 6]
-    assert {answer["view"] for answer in answers} <= set(VIEWS)
+    assert {answer["view"] for answer in answers} <= set(VIEW_CLASSES)
     assert sheet.shape == (24, 24 * 6, 3)
     assert cv2.imwrite(str(tmp_path / "quiz.png"), sheet)
     assert json.loads(json.dumps(answers)) == answers
