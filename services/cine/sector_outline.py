@@ -16,12 +16,13 @@ from services.cine.cine import BoolArray, FloatArray, IntArray, UInt8Array
 
 DARK_COST = 0.2
 DEPTH_COST = 0.3
-EDGE_WORTH_PX = 3.0
+EDGE_WORTH_PX = 6.0
 EDGE_PX = 3
 LEAST_ROWS = 12
 ROWS = 40
+COARSE_STEP = 2
 ROUNDS = 2
-HALO = 0.0
+HALO = 0.5
 EVEN_WORTH = 0.0
 MOST_LEAN_RAD = 0.15
 LEAST_OPENING = 0.25
@@ -30,6 +31,7 @@ REACH_PERCENTILE = 99.0
 MOST_LOST_FRACTION = 0.35
 FLAT_TOP_FRACTION = 0.6
 
+NA, NO = 18, 24
 _ANCHOR = 0.45
 _ANGLES_RAD = np.linspace(-0.2, 1.3, 21)
 _OFFSETS = np.linspace(-0.75, 0.35, 28)
@@ -81,23 +83,22 @@ class Side:
 
 def _fit_side(clear: UInt8Array, echo: UInt8Array, axis: int, extent: Extent, cost: float, other: Side) -> Side:
     """Give the left side with the most echo and the least dark right of it: column at row 0, columns a row."""
-    step = max(1, (extent.foot + 1 - extent.top) // ROWS)
+    step = max(1, (extent.foot + 1 - extent.top) // int(ROWS))
     rows = np.arange(extent.top, extent.foot + 1, step)
     gains, edges = _gains(clear[rows], echo[rows], axis, cost)
     height = extent.foot - extent.top
     down = (rows - extent.top - _ANCHOR * height).astype(np.float32)
     depth = (rows - extent.top).astype(np.float32)
     drop = np.sqrt(np.maximum(np.float32(extent.reach**2) - depth * depth, 0))
-    angles, offsets = _ANGLES_RAD, axis + _OFFSETS * clear.shape[1]
+    angles, offsets = np.linspace(-0.2, 1.3, int(NA)), axis + np.linspace(-0.75, 0.35, int(NO)) * clear.shape[1]
     places = np.arange(len(rows)) * gains.shape[1]
-    for _ in range(3):
+    for stage in range(3):
         slope, offset = (g.ravel().astype(np.float32) for g in np.meshgrid(-np.tan(angles), offsets))
-        lines = offset[:, None] + slope[:, None] * down
-        arcs = lines[:, :1] - drop
+        every = slice(None, None, int(COARSE_STEP) if stage == 0 else 1)
+        lines = offset[:, None] + slope[:, None] * down[every]
+        arcs = lines[:, :1] - drop[every]
         border = np.rint(np.minimum(np.maximum(np.maximum(lines, arcs), 0), axis)).astype(np.int64)
-        score = np.take(gains.ravel(), border + places).sum(axis=1)
-        lean = np.abs(np.arctan(slope) - np.arctan(other.slope))
-        score += np.float32(EVEN_WORTH * max(other.support, 0) * len(rows)) * np.maximum(0, 1 - lean / MOST_LEAN_RAD)
+        score = np.take(gains.ravel(), border + places[every]).sum(axis=1)
         best = int(score.argmax())
         angle, column = -np.arctan(slope[best]), offset[best]
         wide, far = (angles[1] - angles[0]), (offsets[1] - offsets[0])
