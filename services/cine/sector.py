@@ -58,7 +58,9 @@ SIDE_TOLERANCE_PX = 1.0
 MOST_CUT_FRACTION = 0.02
 """What lies beyond a side may be a trace, a clock or a heart that blinks; more than this share of the echo is echo."""
 
+STILL_PART = 0.1
 WASH = 4
+UNION = 0
 NO_LINES = 1
 STILL_OPEN = 1
 LEAST_FILLED = 0.4
@@ -131,6 +133,12 @@ def find_sector(thumbnails: UInt8Array, rows: int, columns: int, tissue: Region 
         inside = fit_sector(clear if is_moving else body, echo, MOVING_COST if is_moving else STILL_COST)
         if inside is not None and _is_seen(inside, clear):
             hull = np.asarray(cv2.convexHull(np.argwhere(inside)[:, None, ::-1].astype(np.int32)), np.int32)
+            if is_moving and UNION:
+                seen = _hull(clear * body)
+                if seen is not None:
+                    hull = np.asarray(cv2.convexHull(np.concatenate([hull, seen])), np.int32)
+                    if UNION > 1:
+                        hull = seen
         else:
             hull = _hull(clear * body)
             if hull is None or not _is_sector_shaped(hull, body):
@@ -198,7 +206,7 @@ def _still_bodies(clear: UInt8Array) -> Iterator[UInt8Array]:
     area[0] = 0
     if not area.max():
         return
-    yield np.asarray((area >= LEAST_PART_FRACTION * area.max())[labels], np.uint8)
+    yield np.asarray((area >= STILL_PART * area.max())[labels], np.uint8)
     yield np.asarray(labels == area.argmax(), np.uint8)
 
 

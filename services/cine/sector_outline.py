@@ -16,13 +16,15 @@ from services.cine.cine import BoolArray, FloatArray, IntArray, UInt8Array
 
 DARK_COST = 0.2
 DEPTH_COST = 0.3
-EDGE_WORTH_PX = 6.0
+EDGE_WORTH_PX = 4.0
 EDGE_PX = 3
 LEAST_ROWS = 12
 ROWS = 40
 COARSE_STEP = 2
 ROUNDS = 2
-HALO = 0.5
+MIRROR, WEAK, STRONG = 0, 0.35, 0.5
+REACH_ALL = 1
+HALO = 0.3
 EVEN_WORTH = 0.0
 MOST_LEAN_RAD = 0.15
 LEAST_OPENING = 0.25
@@ -63,12 +65,21 @@ def fit_sector(clear: UInt8Array, echo: UInt8Array, cost: float) -> BoolArray | 
         )
         if left.slope + right.slope > -LEAST_OPENING:
             return None
+        if MIRROR:
+            columns = clear.shape[1] - 1
+            seen_left, seen_right = left, right
+            left = _mirror(seen_left, seen_right, columns, extent)
+            right = _mirror(seen_right, seen_left, columns, extent)
         inside, extent = _fill(
             (left.start, left.slope), (clear.shape[1] - 1 - right.start, -right.slope), clear, echo
         )
         if extent.foot - extent.top < LEAST_ROWS:
             return None
         axis = int(np.searchsorted(np.cumsum((clear * inside).sum(axis=0)), (clear * inside).sum() / 2))
+        if int(REACH_ALL):
+            near = (y >= extent.top) & (y <= extent.foot)
+            reach = float(np.percentile(np.hypot(y[near] - extent.top, x[near] - axis), REACH_PERCENTILE))
+            extent = Extent(extent.top, extent.foot, reach)
     return inside
 
 
@@ -106,6 +117,16 @@ def _fit_side(clear: UInt8Array, echo: UInt8Array, axis: int, extent: Extent, co
     is_side = (lines[best] >= arcs[best]) & (lines[best] >= 0) & (lines[best] <= axis)
     support = float(edges.ravel()[(border[best] + places)[is_side]].mean()) if is_side.any() else 0.0
     return Side(float(column - slope[best] * (extent.top + _ANCHOR * height)), float(slope[best]), support)
+
+
+def _mirror(side: Side, other: Side, columns: int, extent: Extent) -> Side:
+    if side.support >= WEAK or other.support < STRONG or side.slope <= other.slope:
+        return side
+    row = extent.top
+    start = columns - other.start - 2 * other.slope * row + 0.0
+    # the other's column at the top row, seen from this side
+    at = columns - (other.start + other.slope * row)
+    return Side(at - other.slope * row, other.slope, 0.0)
 
 
 def _gains(clear: UInt8Array, echo: UInt8Array, axis: int, cost: float) -> tuple[FloatArray, FloatArray]:

@@ -9,8 +9,8 @@ from training.simulator.arrays import ByteArray
 from training.simulator.canvas import Box, Canvas, Pane, lay_pane, open_canvas, set_up_pane, union
 from training.simulator.doppler import RECIPES, ColourDoppler
 from training.simulator.overlays import draw_cursor, draw_ecg
-from training.simulator.views.names import VIEWS
 from training.simulator.studio import Order, Studio, Take
+from training.simulator.views.names import VIEWS
 
 ECG_CHANCE = 0.6
 FRAMED_CHANCE = 0.4

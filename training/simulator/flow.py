@@ -7,9 +7,9 @@ import numpy as np
 from training.simulator.arrays import BoolArray, ByteArray, Float32Array, as_float32
 from training.simulator.motion import HeartState
 from training.simulator.scanner.grid import PolarGrid
-from training.simulator.views.scene import Scene
 from training.simulator.scanner.speckle import CLOUD_MM_PER_PX, cloud, look_up
 from training.simulator.studio import Studio
+from training.simulator.views.scene import Scene
 
 BLOOD_SHOWN_ABOVE = 0.1  # of the fastest speed; wall filter
 MUSCLE_SHOWN_ABOVE = 0.06

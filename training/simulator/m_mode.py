@@ -8,6 +8,7 @@ import numpy as np
 from training.simulator.arrays import ByteArray, TimeArray, as_bytes
 from training.simulator.canvas import open_canvas, set_up_pane
 from training.simulator.scanner.grid import PolarGrid
+from training.simulator.scanner.scanner import Scanner
 from training.simulator.sectors import tint_table
 from training.simulator.strips import (
     SPANS_MS,
@@ -22,7 +23,6 @@ from training.simulator.strips import (
     strip_pane,
 )
 from training.simulator.studio import COARSE_GRID, FINE_GRID, SMALL_PICTURE_PX, Order, Studio, Take
-from training.simulator.scanner.scanner import Scanner
 
 LINE_MS = 16.0  # time between two lines; what lies between is interpolated
 BEAMS = 12  # of the narrow fan round the line, enough for the point spread

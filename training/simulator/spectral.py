@@ -8,8 +8,8 @@ import numpy as np
 from training.simulator.arrays import ByteArray, Float32Array, TimeArray, as_bytes, as_float32
 from training.simulator.canvas import Box, Pane, open_canvas, set_up_pane
 from training.simulator.motion import Rhythm
-from training.simulator.sectors import tint_table
 from training.simulator.scanner.speckle import BANK_PX, scatterer_bank
+from training.simulator.sectors import tint_table
 from training.simulator.strips import (
     SPANS_MS,
     Strip,

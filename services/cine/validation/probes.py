@@ -31,10 +31,13 @@ BEAMS = 24
 FIRST_ECHO_FRACTION = 0.4
 """Of the middle grey along a direction, from which there is echo: before a probe's face there is none."""
 
+DARK_PX = 3
+"""Before a probe's face so many px or more are dark."""
+
 MOST_FACE_ERROR_PX = 2.0
 LEAST_FACE_BEAMS = 0.6
-"""A probe's face is round: so many directions begin within so many px of the middle one. A dark near field ends
-raggedly."""
+"""A probe's face is round: so many directions begin within so many px of the middle one, and nearer to one distance
+than to one depth. A dark near field ends raggedly, a crop of the picture straight."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +55,24 @@ class Fan:
     right_rad: float
     far_px: float
 
+    def directions_rad(self) -> FloatArray:
+        """Directions between the sides, [BEAMS]."""
+        margin = (self.right_rad - self.left_rad) / BEAMS
+        return np.linspace(self.left_rad + margin, self.right_rad - margin, BEAMS, dtype=np.float32)
+
 
 def is_curved_probe(grey: FloatArray, inside: BoolArray) -> bool:
     """Tell whether a sector [h, w] of mean greys [h, w] was seen by a curved probe."""
     fan = fit_fan(inside)
     if fan is None or np.rad2deg(fan.right_rad - fan.left_rad) < LEAST_OPENING_DEG:
         return False
-    starts = first_echo_px(grey, fan)
+    angles = fan.directions_rad()
+    starts = first_echo_px(grey * inside, fan)
     face = float(np.median(starts))
+    depths = starts * np.cos(angles)
     is_round = (np.abs(starts - face) <= MOST_FACE_ERROR_PX).mean() >= LEAST_FACE_BEAMS
-    return bool(is_round and NEAR_SHARES[0] <= face / fan.far_px <= NEAR_SHARES[1])
+    is_arc = np.abs(starts - face).mean() < np.abs(depths - np.median(depths)).mean()
+    return bool(is_round and is_arc and NEAR_SHARES[0] <= face / fan.far_px <= NEAR_SHARES[1])
 
 
 def fit_fan(inside: BoolArray) -> Fan | None:
@@ -82,14 +93,16 @@ def fit_fan(inside: BoolArray) -> Fan | None:
 
 
 def first_echo_px(grey: FloatArray, fan: Fan) -> FloatArray:
-    """Give how far from a fan's apex the echo begins along its directions, [BEAMS], in a picture [h, w]."""
+    """Give how far from a fan's apex the echo begins along its directions after DARK_PX without any, [BEAMS], in a picture [h, w]."""
     height, width = grey.shape
-    margin = (fan.right_rad - fan.left_rad) / BEAMS
-    angles = np.linspace(fan.left_rad + margin, fan.right_rad - margin, BEAMS)[:, None]
+    angles = fan.directions_rad()[:, None]
     radii = np.arange(0.0, fan.far_px)[None]
     columns = np.rint(fan.apex[0] + radii * np.sin(angles)).astype(np.int64)
     rows = np.rint(fan.apex[1] + radii * np.cos(angles)).astype(np.int64)
     is_shown = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
     lines = grey[rows.clip(0, height - 1), columns.clip(0, width - 1)] * is_shown
     middle = np.median(lines[:, int(NEAR_SHARES[1] * lines.shape[1]) :], axis=1, keepdims=True)
-    return np.asarray((lines > np.maximum(1.0, FIRST_ECHO_FRACTION * middle)).argmax(axis=1), np.float32)
+    is_echo = lines > np.maximum(1.0, FIRST_ECHO_FRACTION * middle)
+    before = np.pad(is_echo, ((0, 0), (DARK_PX, 0)))
+    is_start = is_echo & ~np.stack([before[:, k : k + is_echo.shape[1]] for k in range(DARK_PX)]).any(axis=0)
+    return np.asarray(is_start.argmax(axis=1), np.float32)

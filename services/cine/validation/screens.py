@@ -60,7 +60,7 @@ MOST_LIT_STRIP = 0.8
 """Share of the screen that is visible under a strip; a landscape that a camera pans over fills it."""
 
 UPRIGHT_FRACTION = 0.3
-UPRIGHT_TOP_WIDTH = 0.35
+UPRIGHT_TOP_WIDTH = 0.4
 """Share of the height of the outline with upright sides away from the border: a strip has it, under a sector that
 begins near a point. A zoom to a box of the sector has it under a wide top (from 0.41 over simulated cines)."""
 
@@ -130,11 +130,16 @@ LEAST_FLAT_TOP = 0.44
 """Width of an outline a tenth of the way down over its largest width: a sector that the screen does not cut begins near
 a point (up to 0.35 over simulated cines), the outline of several is flat on top."""
 
-MOST_WAIST = 0.63
+MOST_WAIST = 0.66
 MOST_STACKED_WAIST = 0.3
-"""Two wide parts with less than this between them, under a flat top; or with hardly anything between them, under any.
+"""Two wide parts with less than this between them, under a flat top or in a loose outline; or with hardly anything
+between them, in any.
 One simulated view in 200 has under 0.7, where a shadow parts it, none under 0.38; under a flat top, which zooms have,
 none under 0.9. Two sectors have up to 0.59."""
+
+MOST_LOOSE_FILL = 0.65
+"""Share of an outline that is echo, small gaps closed, up to which it may go round two sectors; one view has 0.66 and
+more over simulated cines."""
 
 MOVING_GREY = 0.6
 """Temporal deviation of echo, grey levels, however dark it is."""
@@ -179,8 +184,8 @@ def _has_two_sectors(evidence: Evidence) -> bool:
     if any(part.area_fraction >= least and not _is_box(part) for part in evidence.beside):
         return True
     echo = echo_mask(evidence.frame, evidence.motion, evidence.inside, MOVING_GREY)
-    narrowest = waist(echo)
-    return narrowest <= (MOST_WAIST if _has_flat_top(evidence.inside) else MOST_STACKED_WAIST)
+    is_loose = echo[evidence.inside].mean() <= MOST_LOOSE_FILL
+    return waist(echo) <= (MOST_WAIST if is_loose or _has_flat_top(evidence.inside) else MOST_STACKED_WAIST)
 
 
 def _is_fan(part: Part) -> bool:
@@ -198,9 +203,9 @@ LEAST_FLAT_FRACTION = 0.55
 """Share of what lies outside the sector that is one of two even greys, letters left out: a screen, a page. Small
 pictures full of text have 0.62 and more over simulated cines, photographs and X-rays up to 0.5."""
 
-LEAST_SPECKLE_FRACTION = 0.35
-"""Share of the sector that has detail: speckle is everywhere, drawn shapes have edges only (a gradient 0). A view that
-is compressed hard, with black cavities, has 0.5."""
+LEAST_SPECKLE_FRACTION = 0.42
+"""Share of the sector that has detail: speckle is everywhere, drawn shapes have edges only. A real probe off the skin
+has 0.37, the simulated view that is compressed hardest, with black cavities, 0.5."""
 
 LEAST_PICTURE_FRACTION = 0.15
 """Share of a picture without a sector that has detail or is bright, from which it shows something else."""

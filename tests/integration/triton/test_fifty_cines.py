@@ -17,8 +17,8 @@ from services.models.view_classifier import predict_view
 from tests.integration.triton.twins import REPOSITORY
 from training.export.triton_process import TritonProcess
 from training.simulator.cine import simulate_cine
-from training.simulator.views.names import VIEWS
 from training.simulator.styles import STYLES
+from training.simulator.views.names import VIEWS
 from training.simulator.writers import write_avi
 
 CINES = 50

@@ -9,4 +9,4 @@ def test_the_target_views_keep_their_order() -> None:
 
 
 def test_what_is_none_of_the_four_is_answered_last() -> None:
-    assert ANSWERED_VIEWS == (*TARGET_VIEWS, View.OTHER)
+    assert (*TARGET_VIEWS, View.OTHER) == ANSWERED_VIEWS

@@ -37,7 +37,8 @@ class Display:
             shown = self._blur(shown, settings.smoothing_mm)
         if settings.edge_enhancement > 0:
             strength = SHARPENING * settings.edge_enhancement
-            shown = cv2.addWeighted(shown, 1 + strength, self._blur(shown, SHARPENED_MM), -strength, 0.0)
+            soft = self._blur(shown, SHARPENED_MM)
+            shown = as_float32(cv2.addWeighted(shown, 1 + strength, soft, -strength, 0.0))
         return as_float32(shown)
 
     def to_grey(self, shown_db: Float32Array) -> ByteArray:

@@ -70,7 +70,7 @@ def gather_points(scene: Scene, grid: PolarGrid, looks: Looks) -> Points:
 
 def specular_share(cosine: Float32Array) -> Float32Array:
     """How specular a surface answers, 0-1, same shape as the cosine of its angle to the beam."""
-    return np.clip((cosine - np.float32(COS_DIFFUSE)) / np.float32(COS_SPECULAR - COS_DIFFUSE), 0, 1)
+    return as_float32(np.clip((cosine - np.float32(COS_DIFFUSE)) / np.float32(COS_SPECULAR - COS_DIFFUSE), 0, 1))
 
 
 class LayerPainter:

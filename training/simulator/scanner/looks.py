@@ -98,8 +98,8 @@ def _hidden_leaflet(seed: tuple[int, ...], dropout: float) -> str:
 
 def _smooth_field(rng: np.random.Generator, is_closed: bool) -> Float32Array:
     """Smooth unit-variance noise over a surface, [24, 48]; a closed surface has no seam."""
-    knots = rng.standard_normal(KNOTS, dtype=np.float32)
-    knots = cv2.copyMakeBorder(knots, 2, 2, 2, 2, cv2.BORDER_WRAP if is_closed else cv2.BORDER_REPLICATE)
+    drawn = rng.standard_normal(KNOTS, dtype=np.float32)
+    knots = cv2.copyMakeBorder(drawn, 2, 2, 2, 2, cv2.BORDER_WRAP if is_closed else cv2.BORDER_REPLICATE)
     wide = (TABLE[1] // KNOTS[1] * knots.shape[1], TABLE[0] // KNOTS[0] * knots.shape[0])  # (columns, rows)
     field = cv2.GaussianBlur(cv2.resize(knots, wide, interpolation=cv2.INTER_CUBIC), (0, 0), 1.5)[6:-6, 6:-6]
     return as_float32(field / max(float(field.std()), 1e-3))

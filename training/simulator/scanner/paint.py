@@ -49,4 +49,4 @@ class Painter:
         is_open = as_bytes(labels == 0)
         uncovered = as_float32(is_open[0] + is_open[1] + is_open[2])
         power = filled[0] + filled[1] + filled[2] + uncovered * self._background
-        return power + self._layers.power(scene, points, labels)
+        return as_float32(power + self._layers.power(scene, points, labels))

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from training.simulator.cine import FILMS, SimulatedCine, simulate_cine
-from training.simulator.views.names import VIEWS
 from training.simulator.styles import STYLES
 from training.simulator.variants import KINDS, USABLE_VARIANTS, VARIANTS
+from training.simulator.views.names import VIEWS
 
 TIMES_MS = np.array([0.0, 170.0])
 EVERY_VARIANT_AND_STYLE = [  # and every kind
@@ -59,7 +59,9 @@ def test_every_variant_in_every_style_tells_the_truth(variant: str, kind: str, s
     has_none = variant in WITHOUT_SECTOR or kind.endswith("_full")
     sectors = 0 if has_none else {"split": 4 if kind == "quad" else 2, "dual": 2}.get(variant, 1)
     assert (truth.variant, truth.kind, truth.sectors) == (variant, kind, sectors)
-    assert truth.sector_mask.any() == (min(truth.pixel_spacing_mm) > 0) == (truth.recording is not None) == (sectors > 0)
+    assert (
+        truth.sector_mask.any() == (min(truth.pixel_spacing_mm) > 0) == (truth.recording is not None) == (sectors > 0)
+    )
     assert (truth.strip_px is not None) == (variant in {"spectral", "m_mode"})
     assert truth.colour_fraction == 0 or variant in {"colour_doppler", "dual"}
 

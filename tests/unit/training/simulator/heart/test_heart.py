@@ -25,7 +25,9 @@ def surface(heart: Heart, name: str) -> Surface:
 
 def test_volume_of_an_ellipsoid_is_right() -> None:
     middle = np.array([5, -3, 20], dtype=np.float32)
-    assert volume_ml(ellipsoid(middle, (30, 20, 40))) == pytest.approx(4 / 3 * np.pi * 24, rel=0.09)  # fifteen columns cut corners
+    assert volume_ml(ellipsoid(middle, (30, 20, 40))) == pytest.approx(
+        4 / 3 * np.pi * 24, rel=0.09
+    )  # fifteen columns cut corners
 
 
 def test_volume_of_a_tube_is_right() -> None:
@@ -81,7 +83,9 @@ def test_the_wall_thickens_and_keeps_its_muscle(seed: int) -> None:
     thickness = ventricle.outer_mm - ventricle.inner_mm
     middle = slice(4, 10)
     assert (thickness[-1, middle].mean() - thickness[0, middle].mean()) / thickness[0, middle].mean() > 0.08
-    muscle = [volume_ml(wall) - volume_ml(cavity) for wall, cavity in zip(ventricle.wall, ventricle.cavity, strict=True)]
+    muscle = [
+        volume_ml(wall) - volume_ml(cavity) for wall, cavity in zip(ventricle.wall, ventricle.cavity, strict=True)
+    ]
     assert muscle[-1] == pytest.approx(muscle[0], rel=0.12)
 
 
@@ -100,7 +104,9 @@ def test_the_papillary_muscles_stand_at_their_clock_times() -> None:
             name: np.rad2deg(np.arctan2(marks[name][0, 1], marks[name][0, 0])) % 360
             for name in ("papillary_anterolateral", "papillary_posteromedial")
         }
-        assert abs((angles["papillary_anterolateral"] - 347 + 180) % 360 - 180) < 22  # 3 to 4 o'clock, seen from the apex
+        assert (
+            abs((angles["papillary_anterolateral"] - 347 + 180) % 360 - 180) < 22
+        )  # 3 to 4 o'clock, seen from the apex
         assert 205 < angles["papillary_posteromedial"] < 255  # 7 to 8 o'clock
 
 
