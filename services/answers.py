@@ -51,6 +51,9 @@ class Line:
     why: str
 
 
+ABSTAINED = "cannot tell"
+
+
 @dataclass(frozen=True)
 class Answer:
     """What one file got: a response or an error.
@@ -93,7 +96,7 @@ class Answer:
         if self.response is None or not self.response.probabilities:
             return "-"
         name = view_pb2.View.Name(self.response.view).removeprefix("VIEW_")
-        return "cannot tell" if name == "UNSPECIFIED" else name
+        return ABSTAINED if name == "UNSPECIFIED" else name
 
     @property
     def confidence(self) -> str:

@@ -69,7 +69,7 @@ def _table(cines: list[DemoCine], answers: list[Answer]) -> Table:
         mark = "[green]ok[/green]" if cine.is_met_by(answer) else "[red]no[/red]"
         table.add_row(
             f"{cine.path.name}\n[dim]{cine.origin}[/dim]",
-            f"{cine.verdict}\n{cine.reason or cine.view}" + (f", {cine.view}" if cine.reason else ""),
+            f"{cine.verdict}\n{cine.wanted}",
             f"{answer.verdict}\n{', '.join([*answer.codes, answer.view])}{confidence}",
             mark,
         )

@@ -16,7 +16,7 @@ from typing import Any, Self, TextIO
 
 from echoplane.v1 import view_pb2
 
-from services.answers import Answer, Line, in_words, readable
+from services.answers import ABSTAINED, Answer, Line, in_words, readable
 from services.archive.files import FileState, FoundFile, look
 from services.cine.errors import ConfigError, Reason
 from services.cine.views import ANSWERED_VIEWS
@@ -256,7 +256,7 @@ def _line(row: Mapping[str, str]) -> Line:
     codes = tuple(code for code in (row["findings"] or row["reason"]).split(";") if code)
     confidence = "-"
     if row["confidence"]:
-        needed = float(row["abstain_below"]) if row["view"] == "cannot tell" else None
+        needed = float(row["abstain_below"]) if row["view"] == ABSTAINED else None
         confidence = in_words(float(row["confidence"]), needed)
     return Line(row["file"], row["verdict"], row["view"], confidence, codes, row["message"])
 

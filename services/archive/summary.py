@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services.answers import ERROR, NOT_A_CINE, Line, print_lines, print_reasons
+from services.answers import ABSTAINED, ERROR, NOT_A_CINE, Line, print_lines, print_reasons
 from services.cine.views import ANSWERED_VIEWS
 
 SHOWN_SINGLY = 40
@@ -18,7 +18,7 @@ SHOWN_SINGLY = 40
 VERDICTS = {"ACCEPTED": "accepted", "REJECTED": "rejected", NOT_A_CINE: "not a cine", ERROR: "errors"}
 """In the order of tables, and in words."""
 
-_VIEWS = (*ANSWERED_VIEWS, "cannot tell", "-")
+_VIEWS = (*ANSWERED_VIEWS, ABSTAINED, "-")
 
 
 @dataclass

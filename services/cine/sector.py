@@ -9,36 +9,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.cine.cine import BoolArray, FloatArray, Region, UInt8Array
-from services.cine.sector_outline import fit_sector
-
-STRETCHES, STRETCH_FRAMES = 5, (4, 12)
-"""Motion is measured in up to five stretches of four to twelve frames, spread over the cine, and the middle one counts:
-echo flickers in all of them; a damaged frame, the cursor of an ECG or a clock changes a pixel in few."""
-
-LEAST_STRETCHES = 3
-"""Of fewer there is no middle one: all frames are one stretch."""
-
-MOVING_SD_GREY = 0.3
-"""Temporal standard deviation, grey levels, above which a pixel is echo: one frame of a stretch that is off by one
-level. The noise alone is more in the darkest corner of a sector; text and black screen do not change."""
-
-NOISE_FACTOR = 2.5
-"""Echo moves this much more than the quietest corner of the frame, which is not still where a video was digitised: two
-and a half deviations of noise are rare enough for the specks to be opened away."""
-
-CODEC_NOISE_FRACTION = 0.15
-"""Share of the strongest motion nearby below which it may be a codec's noise around edges and letters."""
-
-CODEC_BLOCK_PX = 16
-"""A codec spreads noise over at most one macroblock (ITU-T T.81, H.264): nearby means within that."""
-
-STILL_GREY = 10
-"""Grey level above which a pixel of a cine that does not move may be echo."""
+from services.cine.cine import BoolArray, Region, UInt8Array
+from services.cine.sector_echo import CODEC_BLOCK_PX, Echo, mark_echo, open_up
+from services.cine.sector_outline import fit_outline, outline
 
 LEAST_PART_FRACTION = 0.1
 """Parts of at least this share of the largest one's area, in its columns, are of the same sector: a dark cavity may
 part it from one side to the other."""
+
+LEAST_STILL_PART_FRACTION = 0.03
+"""The same of a still, whose dark parts are not seen at all, "in its columns" left out."""
+
+LEAST_STILL_HEIGHT_FRACTION = 0.12
+"""Parts of a still that are lower than this share of the frame are lines of text, traces and marks."""
 
 LEAST_AREA_FRACTION = 0.08
 """A sector covers at least this share of the frame."""
@@ -46,31 +29,33 @@ LEAST_AREA_FRACTION = 0.08
 LEAST_SOLIDITY = 0.6
 """Share of the sector's outline that must be echo, cavities included: letters, curves and frames fill less."""
 
+LEAST_FILLED = 0.4
+"""Share of a fitted sector that must be echo, small gaps closed: more than half of a sector may be cavity and shadow."""
+
 MOST_TOP_WIDTH_FRACTION = 0.8
 """A sector is narrower near the probe: its width a tenth of the way down over its largest width."""
 
-SIDE_SUPPORT_FRACTION = 0.4
-"""Share of the rows whose first pixel lies on one line, from which that line is a side of the sector."""
+MOST_POINTED_FRACTION, LEAST_TOP_FILL = 0.35, 0.6
+"""Width of the first tenth of a fitted sector over its largest width, up to which it begins near a point; one that does
+not was cut there, and has echo over more than half of that tenth."""
 
-SIDE_TOLERANCE_PX = 1.0
-"""How far from that line, px of the thumbnail."""
+MARGIN_FRACTION = 0.12
+"""How far beside its solid part a sector may go on, share of the frame's width: specks of a dark side lie there."""
 
-MOST_CUT_FRACTION = 0.02
-"""What lies beyond a side may be a trace, a clock or a heart that blinks; more than this share of the echo is echo."""
+MOST_LEFT_OUT_FRACTION = 0.04
+"""More than this share of what surely is echo does not lie outside a fitted sector."""
 
-STILL_PART = 0.1
-WASH = 4
-UNION = 0
-NO_LINES = 1
-STILL_OPEN = 1
-LEAST_FILLED = 0.4
-FLAT_PART = 0.12
-MOVING_COST = 0.1
-STILL_COST = 0.4
-STILL_NOISE_FRACTION = 0.1
-LEAST_STILL_GREY = 3.0
+LEAST_BOX_FILL = 0.9
+"""Share of its bounding box that an enlarged detail fills: a box, the corner of which a side may cut."""
+
+MOST_BOX_ASPECT = 2.5
+"""Longer side of that box over the shorter one: what is flatter is a strip."""
+
+LEAST_LIKENESS = 0.5
+"""Correlation of neighbours across in an enlarged detail: speckle is as wide as the beam, in real clips 0.7 and more
+even without all that is coarse; noise has none."""
+
 _SPECK_PX = 3  # of the thumbnail
-_SIDE_ENDS = 16  # rows between which lines are tried
 
 
 @dataclass(frozen=True)
@@ -102,17 +87,6 @@ class Sector:
         return int(left), int(top), int(right), int(bottom)
 
 
-def temporal_sd(frames: UInt8Array) -> FloatArray:
-    """Measure how much each pixel changes: [T, h, w] to its standard deviation over time, [h, w], grey levels."""
-    total = np.zeros(frames.shape[1:], np.float64)  # float32 loses the small differences of long, bright cines
-    squares = np.zeros_like(total)
-    for frame in frames:
-        cv2.accumulate(frame, total)
-        cv2.accumulateSquare(frame, squares)
-    mean = total / len(frames)
-    return np.asarray(np.sqrt(np.maximum(squares / len(frames) - mean * mean, 0.0)), np.float32)
-
-
 def find_sector(thumbnails: UInt8Array, rows: int, columns: int, tissue: Region | None = None) -> Sector | None:
     """Find the sector from motion, or from brightness where nothing moves.
 
@@ -126,127 +100,29 @@ def find_sector(thumbnails: UInt8Array, rows: int, columns: int, tissue: Region 
         The sector, or None where no part of the image looks like one.
     """
     scale = rows / thumbnails.shape[1], columns / thumbnails.shape[2]
-    echo, clear, is_moving = _echo(thumbnails, round(CODEC_BLOCK_PX / max(scale)))
-    if tissue is not None:
-        echo, clear = _inside(echo, tissue, scale), _inside(clear, tissue, scale)
-    for body in _bodies(echo) if is_moving else _still_bodies(clear):
-        inside = fit_sector(clear if is_moving else body, echo, MOVING_COST if is_moving else STILL_COST)
-        if inside is not None and _is_seen(inside, clear):
-            hull = np.asarray(cv2.convexHull(np.argwhere(inside)[:, None, ::-1].astype(np.int32)), np.int32)
-            if is_moving and UNION:
-                seen = _hull(clear * body)
-                if seen is not None:
-                    hull = np.asarray(cv2.convexHull(np.concatenate([hull, seen])), np.int32)
-                    if UNION > 1:
-                        hull = seen
-        else:
-            hull = _hull(clear * body)
-            if hull is None or not _is_sector_shaped(hull, body):
-                continue
-        outline = hull[:, 0, :].astype(np.float32)  # [K, 1, 2] -> [K, 2]
-        return Sector((outline + 0.5) * np.array(scale[::-1], np.float32) - 0.5, rows, columns)
-    return None
+    echo = mark_echo(thumbnails, round(CODEC_BLOCK_PX / max(scale)))
+    echo = echo if tissue is None else echo.within(tissue, scale)
+    hull, body = None, None
+    for body in _moving_bodies(echo.possible) if echo.is_moving else _still_bodies(echo.clear):
+        hull = _sector_hull(echo, body)
+        if hull is not None:
+            break
+    if hull is None and body is not None and echo.is_moving:
+        hull = _box_hull(body & echo.clear, np.asarray(thumbnails[len(thumbnails) // 2]), tissue is not None)
+    if hull is None:
+        return None
+    corners = hull[:, 0, :].astype(np.float32)  # [K, 1, 2] -> [K, 2]
+    return Sector((corners + 0.5) * np.array(scale[::-1], np.float32) - 0.5, rows, columns)
 
 
-def _is_seen(inside: BoolArray, clear: UInt8Array) -> bool:
-    widths = inside.sum(axis=1)
-    used = widths[widths > 0]
-    if inside.mean() < LEAST_AREA_FRACTION or used[len(used) // 10] > MOST_TOP_WIDTH_FRACTION * used.max():
-        return False
-    solid = cv2.morphologyEx(clear, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    return bool(solid[inside].mean() >= LEAST_FILLED)
-
-
-def lasting_sd(frames: UInt8Array) -> FloatArray:
-    """Measure how much each pixel changes all the time: [T, h, w] to the middle deviation of STRETCHES, [h, w]."""
-    shortest, longest = STRETCH_FRAMES
-    count = min(STRETCHES, len(frames) // shortest)
-    if count < LEAST_STRETCHES:
-        return temporal_sd(frames)
-    length = min(longest, len(frames) // count)
-    starts = np.linspace(0, len(frames) - length, count).astype(int)
-    middle = (count - 1) // 2
-    deviations = np.stack([temporal_sd(frames[start : start + length]) for start in starts])
-    return np.asarray(np.partition(deviations, middle, axis=0)[middle])
-
-
-def _echo(thumbnails: UInt8Array, block_px: int) -> tuple[UInt8Array, UInt8Array, bool]:
-    """Mark the pixels that may be echo, and those that are more than a codec's noise: two [h, w] of 0 and 1."""
-    motion = lasting_sd(thumbnails)
-    moving = _open(motion > max(MOVING_SD_GREY, NOISE_FACTOR * _noise_grey(motion)), _SPECK_PX)
-    nearby = np.ones((2 * block_px + 1, 2 * block_px + 1), np.uint8)
-    if moving.mean() >= LEAST_AREA_FRACTION:
-        strongest = cv2.dilate(cv2.blur(motion, (3, 3)), nearby)
-        clear = moving * (motion > CODEC_NOISE_FRACTION * strongest)
-        if WASH:
-            smooth = cv2.blur(thumbnails[len(thumbnails) // 2], (3, 3))
-            floor, noise = _background(smooth)
-            rough = cv2.subtract(cv2.dilate(smooth, np.ones((3, 3), np.uint8)), cv2.erode(smooth, np.ones((3, 3), np.uint8)))
-            wash = _open((smooth > min(STILL_GREY, floor + max(LEAST_STILL_GREY, 3 * noise))) & (rough <= WASH), 5)
-            return moving | wash, clear | wash, True
-        return moving, clear, True
-    frame = thumbnails.max(axis=0)
-    floor, noise = _background(frame)
-    bright = np.asarray(frame > min(STILL_GREY, floor + max(LEAST_STILL_GREY, 3 * noise)), np.uint8)
-    bright = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    if NO_LINES:
-        long = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((1, bright.shape[1] // 5), np.uint8))
-        thick = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((5, 1), np.uint8))
-        bright = bright * (1 - long * (1 - thick))
-    clear = bright * (frame > STILL_NOISE_FRACTION * cv2.dilate(cv2.blur(frame, (3, 3)), nearby))
-    clear = cv2.morphologyEx(clear, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    return bright, clear, False
-
-
-def _still_bodies(clear: UInt8Array) -> Iterator[UInt8Array]:
-    opened = clear if STILL_OPEN == 0 else cv2.morphologyEx(clear, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_CROSS if STILL_OPEN == 1 else cv2.MORPH_RECT, (3, 3)))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
-    area, high = stats[:, cv2.CC_STAT_AREA].copy(), stats[:, cv2.CC_STAT_HEIGHT]
-    area[(high < FLAT_PART * clear.shape[0])] = 0
-    area[0] = 0
-    if not area.max():
-        return
-    yield np.asarray((area >= STILL_PART * area.max())[labels], np.uint8)
-    yield np.asarray(labels == area.argmax(), np.uint8)
-
-
-def _open(echo: UInt8Array | BoolArray, side_px: int) -> UInt8Array:
-    """Take away what is narrower than a square: specks, lines, letters."""
-    square = np.ones((side_px, side_px), np.uint8)
-    return np.asarray(cv2.morphologyEx(np.asarray(echo, np.uint8), cv2.MORPH_OPEN, square), np.uint8)
-
-
-def _noise_grey(motion: FloatArray) -> float:
-    """Give the deviation of the quietest corner of the frame: no sector fills all four."""
-    side = max(2, min(motion.shape) // 12)
-    low, high = slice(None, side), slice(-side, None)
-    return min(float(motion[rows, columns].mean()) for rows in (low, high) for columns in (low, high))
-
-
-def _background(frame: UInt8Array) -> tuple[float, float]:
-    """Give grey and deviation of the darkest corner of a frame."""
-    side = max(2, min(frame.shape) // 12)
-    low, high = slice(None, side), slice(-side, None)
-    corners = [frame[rows, columns] for rows in (low, high) for columns in (low, high)]
-    return min((float(corner.mean()), float(corner.std())) for corner in corners)
-
-
-def _inside(echo: UInt8Array, region: Region, scale: tuple[float, float]) -> UInt8Array:
-    kept = np.zeros_like(echo)
-    rows = slice(int(region.top_px / scale[0]), int(region.bottom_px / scale[0]) + 1)
-    columns = slice(int(region.left_px / scale[1]), int(region.right_px / scale[1]) + 1)
-    kept[rows, columns] = echo[rows, columns]
-    return kept
-
-
-def _bodies(echo: UInt8Array) -> Iterator[UInt8Array]:
+def _moving_bodies(echo: UInt8Array) -> Iterator[UInt8Array]:
     """Give the largest part of the echo with what lies above and below it, then alone: [h, w] of 0 and 1 each.
 
     Thin lines (traces, letters) are opened away and gaps closed first.
     """
     side = max(_SPECK_PX, round(min(echo.shape) * 0.03) | 1)
     gap = np.ones((2 * side + 1, 2 * side + 1), np.uint8)
-    padded = np.pad(_open(echo, side), 2 * side)  # closing must not run into the border
+    padded = np.pad(open_up(echo, side), 2 * side)  # closing must not run into the border
     closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, gap)[2 * side : -2 * side, 2 * side : -2 * side]
     _, labels, stats, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(closed), connectivity=4)
     left, width, area = (stats[:, column].copy() for column in (cv2.CC_STAT_LEFT, cv2.CC_STAT_WIDTH, cv2.CC_STAT_AREA))
@@ -261,42 +137,86 @@ def _bodies(echo: UInt8Array) -> Iterator[UInt8Array]:
     yield np.asarray(labels == largest, np.uint8)
 
 
-def _hull(echo: UInt8Array) -> NDArray[np.int32] | None:
-    """Give the convex hull of the echo without specks and what stands out at its sides, [K, 1, 2]."""
-    solid = _open(echo, _SPECK_PX)
-    for _ in range(2):
-        solid = _cut_left(solid)[:, ::-1]
-    contours, _ = cv2.findContours(np.ascontiguousarray(solid), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return np.asarray(cv2.convexHull(np.concatenate(contours)), np.int32) if contours else None
+def _still_bodies(clear: UInt8Array) -> Iterator[UInt8Array]:
+    """Give all parts of a still that are high enough for echo, then the largest alone: [h, w] of 0 and 1 each."""
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    opened = cv2.morphologyEx(clear, cv2.MORPH_OPEN, cross)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
+    is_high = stats[:, cv2.CC_STAT_HEIGHT] >= LEAST_STILL_HEIGHT_FRACTION * len(clear)
+    area = stats[:, cv2.CC_STAT_AREA] * is_high
+    area[0] = 0  # what is not echo
+    if area.any():
+        yield np.asarray((area >= LEAST_STILL_PART_FRACTION * area.max())[labels], np.uint8)
+        yield np.asarray(labels == area.argmax(), np.uint8)
 
 
-def _cut_left(echo: UInt8Array) -> UInt8Array:
-    """Cut off what stands out beyond the left side, where that is a straight line: the one on which most rows begin."""
-    used = np.flatnonzero(echo.any(axis=1))
-    if len(used) < _SIDE_ENDS:
-        return echo
-    first = echo[used].argmax(axis=1)  # [R]
-    ends = np.linspace(0, len(used) - 1, _SIDE_ENDS).astype(int)
-    upper, lower = (ends[order] for order in np.triu_indices(_SIDE_ENDS, 3))
-    slopes = (first[lower] - first[upper]) / (used[lower] - used[upper])  # [L]
-    starts = first[upper] - slopes * used[upper]
-    is_near = np.abs(starts[:, None] + slopes[:, None] * used - first) <= SIDE_TOLERANCE_PX  # [L, R]
-    best = int(np.argmax(is_near.sum(axis=1)))
-    if is_near[best].mean() < SIDE_SUPPORT_FRACTION or slopes[best] > 0:
-        return echo
-    side = starts[best] + slopes[best] * np.arange(len(echo)) - SIDE_TOLERANCE_PX
-    kept = echo * np.asarray(np.arange(echo.shape[1]) >= side[:, None], np.uint8)
-    return kept if kept.sum() >= (1 - MOST_CUT_FRACTION) * echo.sum() else echo
-
-
-def _is_sector_shaped(hull: NDArray[np.int32], body: UInt8Array) -> bool:
-    filled = np.zeros_like(body)
-    cv2.fillPoly(filled, [hull], 1)
-    widths = filled.sum(axis=1)
-    used = widths[widths > 0]
+def _sector_hull(echo: Echo, body: UInt8Array) -> NDArray[np.int32] | None:
+    """Fit a sector to a part of the echo, or take the part's own outline; (column, row), [K, 1, 2]."""
+    solid = open_up(echo.clear & body, _SPECK_PX)
+    fitted = fit_outline(echo, _around(body) if echo.is_moving else body)
+    if fitted is not None:
+        inside = _filled(fitted, body.shape)
+        if echo.is_moving and solid.any() and (solid > inside).sum() > MOST_LEFT_OUT_FRACTION * solid.sum():
+            fitted = np.asarray(cv2.convexHull(np.concatenate([fitted, outline(solid)])), np.int32)
+            inside = _filled(fitted, body.shape)
+        closed = cv2.morphologyEx(echo.clear, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+        if _is_sector_shaped(inside) and closed[inside > 0].mean() >= LEAST_FILLED and _begins_with(closed, inside):
+            return fitted
+    if not solid.any():
+        return None
+    hull = outline(solid)
+    inside = _filled(hull, body.shape)
     contours, _ = cv2.findContours(body, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    echo = np.zeros_like(body)
-    cv2.drawContours(echo, contours, -1, 1, cv2.FILLED)
-    is_large = filled.mean() >= LEAST_AREA_FRACTION
-    is_solid = np.count_nonzero(echo & filled) >= LEAST_SOLIDITY * filled.sum()
-    return bool(is_large and is_solid and used[len(used) // 10] <= MOST_TOP_WIDTH_FRACTION * used.max())
+    whole = cv2.drawContours(np.zeros_like(body), contours, -1, 1, cv2.FILLED)
+    is_solid = np.count_nonzero(whole & inside) >= LEAST_SOLIDITY * inside.sum()
+    return hull if is_solid and _is_sector_shaped(inside) else None
+
+
+def _around(body: UInt8Array) -> UInt8Array:
+    """Give the rows and columns of a part and some more beside it, [h, w]."""
+    left, top, width, height = cv2.boundingRect(body)
+    margin = round(MARGIN_FRACTION * body.shape[1])
+    near = np.zeros_like(body)
+    near[max(0, top - margin) : top + height + margin, max(0, left - margin) : left + width + margin] = 1
+    return near
+
+
+def _filled(hull: NDArray[np.int32], shape: tuple[int, ...]) -> UInt8Array:
+    return np.asarray(cv2.fillPoly(np.zeros(shape, np.uint8), [hull], 1), np.uint8)
+
+
+def _is_sector_shaped(inside: UInt8Array) -> bool:
+    widths = inside.sum(axis=1)
+    used = widths[widths > 0]
+    return bool(
+        inside.mean() >= LEAST_AREA_FRACTION and used[len(used) // 10] <= MOST_TOP_WIDTH_FRACTION * used.max()
+    )
+
+
+def _begins_with(echo: UInt8Array, inside: UInt8Array) -> bool:
+    """Tell whether an outline that is wide on top has echo there, from side to side: its sides are not steeper."""
+    rows = np.flatnonzero(inside.any(axis=1))
+    top = slice(rows[0], rows[0] + max(1, len(rows) // 10))
+    widths = inside.sum(axis=1)
+    is_pointed = widths[top].max() < MOST_POINTED_FRACTION * widths.max()
+    return bool(is_pointed or (echo & inside)[top].sum() >= LEAST_TOP_FILL * widths[top].sum())
+
+
+def _box_hull(echo: UInt8Array, frame: UInt8Array, is_named: bool) -> NDArray[np.int32] | None:
+    """Give the outline of a detail that was cut from a sector and enlarged, (column, row), [K, 1, 2].
+
+    Without a region that DICOM names, what fills the whole frame may be any picture.
+    """
+    solid = open_up(echo, _SPECK_PX)
+    left, top, width, height = cv2.boundingRect(solid)
+    is_whole = width * height >= LEAST_BOX_FILL * solid.size
+    is_flat = max(width, height) > MOST_BOX_ASPECT * min(width, height)
+    if is_flat or width * height < LEAST_AREA_FRACTION * solid.size or (is_whole and not is_named):
+        return None
+    hull = outline(solid)
+    inside = _filled(hull, solid.shape)
+    pixels = frame[top : top + height, left : left + width].astype(np.float32)
+    pairs = np.stack([pixels[:, 1:].ravel(), pixels[:, :-1].ravel()])
+    if inside.sum() < LEAST_BOX_FILL * width * height or (solid & inside).sum() < LEAST_SOLIDITY * inside.sum():
+        return None
+    return hull if pairs.std(axis=1).min() > 0 and np.corrcoef(pairs)[0, 1] >= LEAST_LIKENESS else None

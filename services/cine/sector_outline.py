@@ -1,7 +1,6 @@
 """The sector as a shape: two straight sides that meet at the probe, an arc or a straight cut below.
 
-Echo is bright or moving in parts only: of a dark side or a dark near field little is seen. What is seen fixes the sides
-and the arc, and these fix the rest.
+Of a dark side or a dark near field little is seen. What is seen fixes the sides and the arc, and these fix the rest.
 """
 
 from __future__ import annotations
@@ -13,194 +12,254 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.cine.cine import BoolArray, FloatArray, IntArray, UInt8Array
+from services.cine.sector_echo import Echo
 
-DARK_COST = 0.2
+CODEC_COST_FRACTION = 0.3
+"""What a pixel that may be a codec's noise costs of that."""
+
 DEPTH_COST = 0.3
-EDGE_WORTH_PX = 4.0
-EDGE_PX = 3
-LEAST_ROWS = 12
-ROWS = 40
-COARSE_STEP = 2
-ROUNDS = 2
-MIRROR, WEAK, STRONG = 0, 0.35, 0.5
-REACH_ALL = 1
-HALO = 0.3
-EVEN_WORTH = 0.0
-MOST_LEAN_RAD = 0.15
-LEAST_OPENING = 0.25
-CUT_ROWS_FRACTION = 0.25
-REACH_PERCENTILE = 99.0
-MOST_LOST_FRACTION = 0.35
-FLAT_TOP_FRACTION = 0.6
+"""What a dark pixel costs where the depth is told: far echo is weaker than that at the sides."""
 
-NA, NO = 18, 24
-_ANCHOR = 0.45
-_ANGLES_RAD = np.linspace(-0.2, 1.3, 21)
-_OFFSETS = np.linspace(-0.75, 0.35, 28)
+EDGE_PX = 3
+"""Over how many pixels it is seen that echo begins at a side."""
+
+LEAST_ROWS = 12
+"""Of fewer rows no side is told."""
+
+LEAST_OPENING = 0.25
+"""Of both sides together, columns a row: 14 degrees, half of the narrowest sector in use."""
+
+SIDE_ANGLES_RAD = (-0.2, 1.3)
+"""Of a side to straight down: a narrow sector that is steered far has one side that leans inwards."""
+
+CUT_FRACTION = 0.25
+"""Share of the rows whose echo begins on one column, from which a side is cut upright."""
+
+REACH_PERCENTILE = 99.0
+"""Of the distances of echo from the top: the arc ends a side, and hardly anything lies beyond it."""
+
+MOST_LOST_FRACTION = 0.35
+"""Share of the depth, from the point where the sides meet, that may be too dark to be seen."""
+
+FLAT_TOP_FRACTION = 0.6
+"""Share of the width that has echo in the first rows, from which the top was cut and nothing was lost in the dark."""
+
+_EDGE = np.repeat(np.array([[-1, 1]], np.float32), EDGE_PX, axis=1)
+_SAME_PX = 3
+_ROWS = 40  # of the thumbnail that are looked at, at most
+_COARSE_ROWS = 2
+_BOTH = np.arange(2)
+_STAGES = 3  # of the search for a side, each within one step of the last
+_ANCHOR = 0.45  # share of the depth at which lines are shifted: there angle and shift are told apart
 
 
 @dataclass(frozen=True)
-class Extent:
-    """Rows from first to last, and how far from the middle of the first one echo reaches, px."""
+class Prices:
+    """What a side is judged by, in pixels of echo: letters and marks never begin on a line, and near the probe, where
+    beams lie close, no part of the sector is dark. n: nearness, from 1 at the top to 0 at the foot.
+
+    Attributes:
+        dark, dark_power: a dark pixel inside costs dark * n ** dark_power.
+        edge, edge_near, edge_power: a row whose echo begins at the side is worth edge * (1 + edge_near * n ** edge_power).
+    """
+
+    dark: float
+    dark_power: int
+    edge: float
+    edge_near: float
+    edge_power: int
+
+
+MOVING_PRICES = Prices(dark=0.3, dark_power=1, edge=4.0, edge_near=2.0, edge_power=1)
+STILL_PRICES = Prices(dark=1.2, dark_power=3, edge=4.0, edge_near=4.0, edge_power=2)
+"""What moves is echo, however seldom, and hardly anything beside it moves. Of a still, the sides are seen near the probe
+if anywhere."""
+
+
+def _grid(angles: FloatArray, shifts: FloatArray) -> tuple[FloatArray, FloatArray]:
+    angle, shift = np.meshgrid(angles, shifts)
+    return angle.ravel().astype(np.float32), shift.ravel().astype(np.float32)
+
+
+_COARSE = _grid(np.linspace(*SIDE_ANGLES_RAD, 18, dtype=np.float32), np.linspace(-0.75, 0.35, 24, dtype=np.float32))
+_FINE = _grid(*(np.linspace(-1, 1, 7, dtype=np.float32),) * 2)
+_STEPS = np.array([[0.0706, 0.0383], [0.0188, 0.0102]], np.float32)  # radians, widths: 0.8 of the last stage's spacing
+
+
+@dataclass(frozen=True)
+class _View:
+    """The rows between which the sector lies, and what tells where its sides are.
+
+    Attributes:
+        top, foot: first and last row, px.
+        axis: column in the middle of the echo, px.
+        reach: how far echo reaches from the middle of the first row, px.
+    """
 
     top: int
     foot: int
+    axis: int
     reach: float
 
-
-def fit_sector(clear: UInt8Array, echo: UInt8Array, cost: float) -> BoolArray | None:
-    """Fit a sector to what is seen of it."""
-    rows = np.flatnonzero(clear.any(axis=1))
-    if len(rows) < LEAST_ROWS:
-        return None
-    axis = int(np.searchsorted(np.cumsum(clear.sum(axis=0)), clear.sum() / 2))
-    y, x = np.nonzero(clear)
-    extent = Extent(int(rows[0]), int(rows[-1]), float(np.percentile(np.hypot(y - rows[0], x - axis), REACH_PERCENTILE)))
-    inside = None
-    left, right = Side(0.0, 0.0, 0.0), Side(0.0, 0.0, 0.0)
-    for _ in range(int(ROUNDS)):
-        left, right = (
-            _fit_side(clear, echo, axis, extent, cost, right),
-            _fit_side(clear[:, ::-1], echo[:, ::-1], clear.shape[1] - 1 - axis, extent, cost, left),
-        )
-        if left.slope + right.slope > -LEAST_OPENING:
-            return None
-        if MIRROR:
-            columns = clear.shape[1] - 1
-            seen_left, seen_right = left, right
-            left = _mirror(seen_left, seen_right, columns, extent)
-            right = _mirror(seen_right, seen_left, columns, extent)
-        inside, extent = _fill(
-            (left.start, left.slope), (clear.shape[1] - 1 - right.start, -right.slope), clear, echo
-        )
-        if extent.foot - extent.top < LEAST_ROWS:
-            return None
-        axis = int(np.searchsorted(np.cumsum((clear * inside).sum(axis=0)), (clear * inside).sum() / 2))
-        if int(REACH_ALL):
-            near = (y >= extent.top) & (y <= extent.foot)
-            reach = float(np.percentile(np.hypot(y[near] - extent.top, x[near] - axis), REACH_PERCENTILE))
-            extent = Extent(extent.top, extent.foot, reach)
-    return inside
+    def is_like(self, other: _View) -> bool:
+        """Tell whether looking again would tell nothing new."""
+        moved = abs(self.top - other.top), abs(self.foot - other.foot), abs(self.axis - other.axis)
+        return max(moved) <= _SAME_PX
 
 
 @dataclass(frozen=True)
-class Side:
-    """Column at row 0, columns a row, and the share of its rows in which echo begins there."""
+class _Wedge:
+    """Two sides: column = start + slope * row, px."""
 
-    start: float
-    slope: float
-    support: float
+    left: tuple[float, float]
+    right: tuple[float, float]
 
-
-def _fit_side(clear: UInt8Array, echo: UInt8Array, axis: int, extent: Extent, cost: float, other: Side) -> Side:
-    """Give the left side with the most echo and the least dark right of it: column at row 0, columns a row."""
-    step = max(1, (extent.foot + 1 - extent.top) // int(ROWS))
-    rows = np.arange(extent.top, extent.foot + 1, step)
-    gains, edges = _gains(clear[rows], echo[rows], axis, cost)
-    height = extent.foot - extent.top
-    down = (rows - extent.top - _ANCHOR * height).astype(np.float32)
-    depth = (rows - extent.top).astype(np.float32)
-    drop = np.sqrt(np.maximum(np.float32(extent.reach**2) - depth * depth, 0))
-    angles, offsets = np.linspace(-0.2, 1.3, int(NA)), axis + np.linspace(-0.75, 0.35, int(NO)) * clear.shape[1]
-    places = np.arange(len(rows)) * gains.shape[1]
-    for stage in range(3):
-        slope, offset = (g.ravel().astype(np.float32) for g in np.meshgrid(-np.tan(angles), offsets))
-        every = slice(None, None, int(COARSE_STEP) if stage == 0 else 1)
-        lines = offset[:, None] + slope[:, None] * down[every]
-        arcs = lines[:, :1] - drop[every]
-        border = np.rint(np.minimum(np.maximum(np.maximum(lines, arcs), 0), axis)).astype(np.int64)
-        score = np.take(gains.ravel(), border + places[every]).sum(axis=1)
-        best = int(score.argmax())
-        angle, column = -np.arctan(slope[best]), offset[best]
-        wide, far = (angles[1] - angles[0]), (offsets[1] - offsets[0])
-        angles, offsets = angle + wide * np.linspace(-0.8, 0.8, 7), column + far * np.linspace(-0.8, 0.8, 7)
-    is_side = (lines[best] >= arcs[best]) & (lines[best] >= 0) & (lines[best] <= axis)
-    support = float(edges.ravel()[(border[best] + places)[is_side]].mean()) if is_side.any() else 0.0
-    return Side(float(column - slope[best] * (extent.top + _ANCHOR * height)), float(slope[best]), support)
+    @property
+    def apex(self) -> tuple[float, float]:
+        """Where they meet: column, row."""
+        row = (self.right[0] - self.left[0]) / (self.left[1] - self.right[1])
+        return self.left[0] + self.left[1] * row, row
 
 
-def _mirror(side: Side, other: Side, columns: int, extent: Extent) -> Side:
-    if side.support >= WEAK or other.support < STRONG or side.slope <= other.slope:
-        return side
-    row = extent.top
-    start = columns - other.start - 2 * other.slope * row + 0.0
-    # the other's column at the top row, seen from this side
-    at = columns - (other.start + other.slope * row)
-    return Side(at - other.slope * row, other.slope, 0.0)
+def fit_outline(echo: Echo, near: UInt8Array) -> NDArray[np.int32] | None:
+    """Fit a sector to what is seen of it.
+
+    Args:
+        echo: what may be echo, [h, w].
+        near: where it may be, 0 and 1, [h, w].
+
+    Returns:
+        Its convex outline (column, row), [K, 1, 2], or None where there are no two sides.
+    """
+    clear = echo.clear & near
+    prices = MOVING_PRICES if echo.is_moving else STILL_PRICES
+    worth = _worth(clear, echo, prices.dark)
+    view = _look(clear, 0, len(clear) - 1)
+    inside = None
+    for _ in range(2):
+        if view is None:
+            return None
+        wedge = _fit_sides(clear, worth, view, prices)
+        if wedge.right[1] - wedge.left[1] < LEAST_OPENING:
+            return None
+        inside = _fill(wedge, clear, _worth(clear, echo, DEPTH_COST))
+        rows = np.flatnonzero(inside.any(axis=1))
+        if not len(rows):
+            return None
+        before, view = view, _look(clear & inside, int(rows[0]), int(rows[-1]))
+        if view is not None and view.is_like(before):
+            break
+    return None if inside is None else outline(inside)
 
 
-def _gains(clear: UInt8Array, echo: UInt8Array, axis: int, cost: float) -> tuple[FloatArray, FloatArray]:
-    """Give what it is worth to begin a row at a column, [R, axis + 1]."""
-    worth = np.where(clear > 0, np.float32(1.0), np.where(echo > 0, np.float32(-cost * HALO), np.float32(-cost)))
-    held = np.cumsum(worth[:, axis::-1], axis=1)[:, ::-1]
-    padded = cv2.copyMakeBorder(np.ascontiguousarray(clear), 0, 0, EDGE_PX, EDGE_PX, cv2.BORDER_CONSTANT, value=0)
-    sums = np.zeros((len(clear), padded.shape[1] + 1), np.float32)
-    np.cumsum(padded, axis=1, out=sums[:, 1:])
-    at = slice(EDGE_PX, EDGE_PX + axis + 1)
-    edge = sums[:, 2 * EDGE_PX :][:, : axis + 1] - 2 * sums[:, at] + sums[:, : axis + 1]
-    edge = np.ascontiguousarray(edge) / np.float32(EDGE_PX)
-    return held + np.float32(EDGE_WORTH_PX) * edge, edge
+def outline(inside: BoolArray | UInt8Array) -> NDArray[np.int32]:
+    """Give the convex outline of a mask [h, w] that is not empty: (column, row), [K, 1, 2]."""
+    rows = np.flatnonzero(inside.any(axis=1))
+    first = inside[rows].argmax(axis=1)
+    last = inside.shape[1] - 1 - inside[rows][:, ::-1].argmax(axis=1)
+    ends = np.concatenate([np.stack([first, rows], axis=1), np.stack([last, rows], axis=1)])
+    return np.asarray(cv2.convexHull(ends.astype(np.int32)), np.int32)
 
 
-def _fill(
-    left: tuple[float, float], right: tuple[float, float], clear: UInt8Array, echo: UInt8Array
-) -> tuple[BoolArray, Extent]:
+def _worth(clear: UInt8Array, echo: Echo, cost: float) -> FloatArray:
+    """Give what each pixel is worth inside, [h, w]."""
+    prices = np.array([-cost, -cost * CODEC_COST_FRACTION, 1.0], np.float32)
+    return prices[np.maximum(2 * clear, echo.possible)]
+
+
+def _look(clear: UInt8Array, top: int, foot: int) -> _View | None:
+    y, x = np.nonzero(clear[top : foot + 1])
+    if not len(y) or y[-1] - y[0] < LEAST_ROWS:
+        return None
+    some = x[::4]
+    axis = int(np.partition(some, len(some) // 2)[len(some) // 2])
+    squares = (y[::4] - y[0]) ** 2 + (some - axis) ** 2
+    place = int(REACH_PERCENTILE / 100 * (len(squares) - 1))
+    return _View(top + int(y[0]), top + int(y[-1]), axis, float(np.sqrt(np.partition(squares, place)[place])))
+
+
+def _fit_sides(clear: UInt8Array, worth: FloatArray, view: _View, prices: Prices) -> _Wedge:
+    """Find the sides with the most echo and the least dark between each and the axis, and echo that begins there."""
+    rows = np.arange(view.top, view.foot + 1, -(-(view.foot + 1 - view.top) // _ROWS))
+    width = clear.shape[1]
+    both = np.stack([worth[rows], worth[rows, ::-1]]), np.stack([clear[rows], clear[rows, ::-1]])  # [2, R, w]
+    axes = np.array([view.axis, width - 1 - view.axis])
+    height = view.foot - view.top
+    depth = (rows - view.top).astype(np.float32)
+    nearness = 1 - depth / np.float32(height)
+    dear = nearness**prices.dark_power
+    both = np.where(both[0] < 0, both[0] * dear[:, None], both[0]), both[1]
+    gains = _gains(*both, axes, prices.edge / EDGE_PX * (1 + prices.edge_near * nearness**prices.edge_power))
+    drop = np.sqrt(np.maximum(np.float32(view.reach**2) - depth * depth, 0))
+    ends = axes.astype(np.float32)[:, None, None]
+    starts_of_rows = np.arange(2 * len(rows)).reshape(2, 1, -1) * width
+    angles = shifts = np.zeros((2, 1), np.float32)
+    for stage in range(_STAGES):
+        (turn, move), step = (_FINE, _STEPS[stage - 1]) if stage else (_COARSE, np.ones(2, np.float32))
+        tried, moved = angles + turn * step[0], shifts + move * step[1]  # [2, L], or [1, L] for both
+        every = slice(None, None, 1 if stage else _COARSE_ROWS)
+        down = depth[every] - np.float32(_ANCHOR * height)
+        lines = (axes[:, None] + moved * width)[..., None].astype(np.float32) - np.tan(tried)[..., None] * down
+        border = np.maximum(lines, lines[..., :1] - drop[every])  # [2, L, R]
+        np.minimum(np.maximum(border, 0, out=border), ends, out=border)
+        places = (border + np.float32(0.5)).astype(np.intp) + starts_of_rows[:, :, every]
+        best = np.einsum("ijk->ij", gains.ravel().take(places)).argmax(axis=1)
+        angles, shifts = tried[_BOTH, best][:, None], moved[_BOTH, best][:, None]
+    slopes = -np.tan(angles[:, 0])
+    starts = axes + shifts[:, 0] * width - slopes * (view.top + _ANCHOR * height)
+    left, right = (float(starts[0]), float(slopes[0])), (width - 1 - float(starts[1]), -float(slopes[1]))
+    return _Wedge(left, right)
+
+
+def _gains(worth: FloatArray, clear: UInt8Array, axes: IntArray, edge_worth: FloatArray) -> FloatArray:
+    """Give what it is worth to begin a row at a column and end it at the axis, [2, R, w]."""
+    sums = np.cumsum(worth, axis=2)
+    ends = np.stack([sums[side, :, axis] for side, axis in enumerate(axes)])[..., None]
+    held = ends - sums + worth
+    rows = clear.reshape(-1, clear.shape[2]).astype(np.float32)
+    edge = cv2.filter2D(rows, cv2.CV_32F, _EDGE, anchor=(EDGE_PX, 0), borderType=cv2.BORDER_CONSTANT)
+    return held + edge.reshape(held.shape) * edge_worth[:, None]
+
+
+def _fill(wedge: _Wedge, clear: UInt8Array, worth: FloatArray) -> BoolArray:
     """Fill the wedge as far down, up and aside as there is echo, [h, w]."""
     height, width = clear.shape
-    row = (right[0] - left[0]) / (left[1] - right[1])
-    column = left[0] + left[1] * row
+    column, row = wedge.apex
     y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
-    inside = (x >= left[0] + left[1] * y - 0.5) & (x <= right[0] + right[1] * y + 0.5) & (y >= row)
-    inside = _cut_sides(inside, clear)
-    worth = np.where(clear > 0, np.float32(1.0), np.where(echo > 0, np.float32(0.0), np.float32(-DEPTH_COST)))
-    radius = np.sqrt((x - np.float32(column)) ** 2 + (y - np.float32(row)) ** 2)
-    rings = np.rint(radius).astype(np.int64)
-    rowwise = (worth * inside).sum(axis=1)
-    seen_rows = np.flatnonzero((clear * inside).any(axis=1))
-    if not len(seen_rows):
-        return inside, Extent(0, 0, 0)
-    best, chosen = -np.inf, inside
-    for foot in {int(seen_rows[-1]), int(np.cumsum(rowwise).argmax())}:
-        cut = inside & (y <= foot)
-        gains = np.cumsum(np.bincount(rings[cut], worth[cut]))
-        if len(gains) and gains.max() > best:
-            best, chosen = gains.max(), cut & (rings <= gains.argmax())
-    top = _top(chosen, clear, row)
-    chosen = chosen & (y >= top)
-    used = np.flatnonzero(chosen.any(axis=1))
-    if not len(used):
-        return inside, Extent(0, 0, 0)
-    foot = int(used[-1])
-    reach = float(radius[chosen].max() - (top - row if row < top else 0))
-    return chosen, Extent(int(used[0]), foot, reach)
-
-
-def _cut_sides(inside: BoolArray, clear: UInt8Array) -> BoolArray:
-    """Cut the wedge where its echo begins on one column in many rows."""
+    left, right = (start + slope * y for start, slope in (wedge.left, wedge.right))
+    inside = (x >= left - 0.5) & (x <= right + 0.5) & (y >= row)
     seen = clear.astype(bool) & inside
+    inside = _cut_left(_cut_left(inside, seen)[:, ::-1], seen[:, ::-1])[:, ::-1]
+    rings = np.rint(np.sqrt((x - np.float32(column)) ** 2 + (y - np.float32(row)) ** 2)).astype(np.int64)
+    lines = np.flatnonzero(seen.any(axis=1))
+    best, chosen = -np.inf, inside
+    for foot in {int(lines[-1]), int(np.cumsum((worth * inside).sum(axis=1)).argmax())} if len(lines) else ():
+        above = inside & (y <= foot)
+        gains = np.cumsum(np.bincount(rings[above], worth[above], 1))
+        if gains.max() > best:
+            best, chosen = float(gains.max()), above & (rings <= gains.argmax())
+    return chosen & (y >= _top(chosen, chosen & seen, row))
+
+
+def _cut_left(inside: BoolArray, seen: BoolArray) -> BoolArray:
+    """Cut a shape where its echo begins on one column, or its neighbour, in many rows."""
     used = np.flatnonzero(seen.any(axis=1))
-    least = CUT_ROWS_FRACTION * len(used)
-    for _ in range(2):
-        counts = np.bincount(seen[used].argmax(axis=1), minlength=seen.shape[1])
-        counts = counts + np.append(counts[1:], 0)
-        cuts = np.flatnonzero(counts >= least)
-        if len(cuts) and not seen[:, : cuts[0]].any():
-            inside[:, : cuts[0]] = False
-        inside, seen = inside[:, ::-1], seen[:, ::-1]
-    return inside
+    counts = np.bincount(seen[used].argmax(axis=1), minlength=seen.shape[1] + 1)
+    cuts = np.flatnonzero(counts[:-1] + counts[1:] >= max(1.0, CUT_FRACTION * len(used)))
+    if not len(cuts) or seen[:, : cuts[0]].any():
+        return inside
+    return inside & (np.arange(inside.shape[1]) >= cuts[0])
 
 
-def _top(inside: BoolArray, clear: UInt8Array, apex_row: float) -> int:
-    """Give the first row: the apex, or where echo begins from side to side at once."""
-    widths = inside.sum(axis=1)
-    seen = (clear.astype(bool) & inside).sum(axis=1)
-    rows = np.flatnonzero(seen > 0)
+def _top(inside: BoolArray, seen: BoolArray, apex_row: float) -> int:
+    """Give the first row: that of the apex, or where echo begins from side to side at once."""
+    widths, echo = inside.sum(axis=1), seen.sum(axis=1)
+    rows = np.flatnonzero(echo)
     if not len(rows):
         return 0
-    gains = np.cumsum((seen - DEPTH_COST * (widths - seen))[::-1])
-    first = len(widths) - 1 - int(gains.argmax())
-    apex = int(np.ceil(apex_row))
-    near = slice(first, first + 3)
-    is_flat = seen[near].sum() >= FLAT_TOP_FRACTION * widths[near].sum() and first - apex > 3
-    is_near = first - apex <= MOST_LOST_FRACTION * (rows[-1] - apex)
-    return max(apex, 0) if is_near and not is_flat else first
+    first = len(widths) - 1 - int(np.cumsum((echo - DEPTH_COST * (widths - echo))[::-1]).argmax())
+    apex = int(np.ceil(max(apex_row, 0.0)))
+    begins = slice(first, first + 3)
+    is_cut = first - apex > 3 and echo[begins].sum() >= FLAT_TOP_FRACTION * widths[begins].sum()
+    is_near = first - apex_row <= MOST_LOST_FRACTION * (rows[-1] - apex_row)
+    return apex if is_near and not is_cut else first

@@ -36,7 +36,7 @@ class Calibration:
     Attributes:
         temperature: divides the raw log-odds.
         abstain_below: cine confidence under which no view is named.
-        wrong_share: most cines of a view, in each style, that may be given another view's name.
+        wrong_share: most cines of a view that may be given another view's name.
         answered: share of the calibration cines that get a view.
     """
 
@@ -103,12 +103,13 @@ def least_cines(wrong_share: float) -> int:
 
 
 def find_threshold(calibrated: CinePredictions, wrong_share: float) -> float:
-    """Find the confidence that keeps wrong names rare in every view and style, and over all cines together.
+    """Find the confidence that keeps wrong names rare in every view, and over all cines together.
 
     The score of a cine is its confidence where the answer is wrong and 0 where it is right. Of each group the threshold
     is the score of rank ceil((n + 1)(1 - wrong_share)), so that a wrong answer for a further cine of that group
     lies over it with a chance of at most wrong_share; the largest of these is used. A group of fewer than `least_cines`
-    counts with all cines only.
+    counts with all cines only. Groups are views: by view and style each had some twenty cines, whose highest score set
+    the threshold, and two cines of three got no answer.
 
     Raises:
         TooFewCinesError: all cines together are fewer.
@@ -118,8 +119,7 @@ def find_threshold(calibrated: CinePredictions, wrong_share: float) -> float:
         raise TooFewCinesError(f"found {len(calibrated.labels)} cines, expected at least {least}")
     confidence = softmax(calibrated.logits).max(axis=1)
     scores = np.where(calibrated.logits.argmax(axis=1) == calibrated.labels, 0.0, confidence)
-    named = np.char.add(calibrated.labels.astype(np.str_), calibrated.styles)
-    groups = [scores[named == name] for name in np.unique(named)]
+    groups = [scores[calibrated.labels == label] for label in np.unique(calibrated.labels)]
     worst = max(_rank(group, wrong_share) for group in [scores, *groups] if len(group) >= least)
     return 0.0 if worst == 0.0 else min(1.0, float(math.floor(worst / _STEP + 1.0) * _STEP))
 

@@ -155,7 +155,7 @@ def _calibration(checkpoint: dict[str, Any]) -> str:
 Temperature {calibration["temperature"]:.3f} (inside the graph), by class-balanced log loss of cines in unseen styles,
 {how}: {before:.3f} before, {after:.3f} after. No view is named below a confidence of
 {calibration["abstain_below"]:.4f}, which {calibration["answered"]:.1%} of the calibration cines reach: a
-split-conformal threshold, so that of further such cines, in each view and style of the calibration by itself, at most
+split-conformal threshold, so that of further such cines, in each view by itself, at most
 {calibration["wrong_share"]:.0%} are given another view's name. **This is a statement about simulated cines and no
 promise on real ones**; a site with 100 to 200 labelled cines of its own sets both anew with
 `echoplane evaluate recalibrate`.

@@ -153,7 +153,7 @@ class CalibrationConfig:
     Attributes:
         families: of styles that training does not see.
         is_changed: whether those cines are changed as training frames are: as rendered they are cleaner than real ones.
-        wrong_share: most cines of each view and family there that may be given another view's name.
+        wrong_share: most cines of each view there that may be given another view's name.
         bootstrap_draws: resamplings of subjects behind each interval.
     """
 

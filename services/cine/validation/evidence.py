@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from services.cine.cine import BoolArray, Cine, FloatArray, UInt8Array
-from services.cine.sector import Sector, lasting_sd
+from services.cine.sector import Sector
+from services.cine.sector_echo import lasting_sd
 from services.cine.validation.colour import Colouring, find_written, measure_colouring
 from services.cine.validation.layout import Part, StripMotion, around, changed_fraction, detail, parts, strip_motion
 

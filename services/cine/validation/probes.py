@@ -17,6 +17,9 @@ LEAST_ROWS = 20
 MOST_SIDE_ERROR_PX = 1.0
 """Sides that are further from a line are bent: a zoomed box, whose corners are cut by the sector."""
 
+LEAST_SPREAD = 0.1
+"""Columns that the sides run apart a row; in less they meet nowhere: a linear probe's, a zoomed box."""
+
 LEAST_OPENING_DEG = 56.0
 """Curved abdominal probes see 60 to 75 degrees. A heart probe's zoom that begins on an arc as wide is narrower, up to
 53 in simulated cines."""
@@ -85,7 +88,10 @@ def fit_fan(inside: BoolArray) -> Fan | None:
     right = inside.shape[1] - inside[part][:, ::-1].argmax(axis=1)
     (left_slope, left_start), (right_slope, right_start) = np.polyfit(part, left, 1), np.polyfit(part, right, 1)
     errors = left - left_slope * part - left_start, right - right_slope * part - right_start
-    if max(float(np.abs(error).max()) for error in errors) > MOST_SIDE_ERROR_PX or right_slope <= left_slope:
+    if (
+        max(float(np.abs(error).max()) for error in errors) > MOST_SIDE_ERROR_PX
+        or right_slope - left_slope < LEAST_SPREAD
+    ):
         return None
     row = (left_start - right_start) / (right_slope - left_slope)
     apex = float(left_start + left_slope * row), float(row)
@@ -93,7 +99,7 @@ def fit_fan(inside: BoolArray) -> Fan | None:
 
 
 def first_echo_px(grey: FloatArray, fan: Fan) -> FloatArray:
-    """Give how far from a fan's apex the echo begins along its directions after DARK_PX without any, [BEAMS], in a picture [h, w]."""
+    """Give how far from a fan's apex the echo of a picture [h, w] begins after DARK_PX without any, [BEAMS]."""
     height, width = grey.shape
     angles = fan.directions_rad()[:, None]
     radii = np.arange(0.0, fan.far_px)[None]

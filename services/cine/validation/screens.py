@@ -131,15 +131,18 @@ LEAST_FLAT_TOP = 0.44
 a point (up to 0.35 over simulated cines), the outline of several is flat on top."""
 
 MOST_WAIST = 0.66
-MOST_STACKED_WAIST = 0.3
+MOST_STACKED_WAIST = 0.36
 """Two wide parts with less than this between them, under a flat top or in a loose outline; or with hardly anything
-between them, in any.
-One simulated view in 200 has under 0.7, where a shadow parts it, none under 0.38; under a flat top, which zooms have,
-none under 0.9. Two sectors have up to 0.59."""
+between them, in any. One simulated view in 200 has under 0.7, where a shadow parts it, none under 0.38; under a flat
+top, which zooms have, none under 0.9. Two sectors have up to 0.65."""
 
 MOST_LOOSE_FILL = 0.65
 """Share of an outline that is echo, small gaps closed, up to which it may go round two sectors; one view has 0.66 and
 more over simulated cines."""
+
+LEAST_LOOSE_TOP = 0.3
+"""Width of an outline a tenth of the way down over its largest width, up to which its sides meet in one probe: what is
+not seen within is the dark side of one sector."""
 
 MOVING_GREY = 0.6
 """Temporal deviation of echo, grey levels, however dark it is."""
@@ -184,7 +187,7 @@ def _has_two_sectors(evidence: Evidence) -> bool:
     if any(part.area_fraction >= least and not _is_box(part) for part in evidence.beside):
         return True
     echo = echo_mask(evidence.frame, evidence.motion, evidence.inside, MOVING_GREY)
-    is_loose = echo[evidence.inside].mean() <= MOST_LOOSE_FILL
+    is_loose = echo[evidence.inside].mean() <= MOST_LOOSE_FILL and top_width(evidence.inside) >= LEAST_LOOSE_TOP
     return waist(echo) <= (MOST_WAIST if is_loose or _has_flat_top(evidence.inside) else MOST_STACKED_WAIST)
 
 

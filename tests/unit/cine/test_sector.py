@@ -12,7 +12,8 @@ from hypothesis.extra import numpy as hnp
 from services.cine.budget import ReadLimits
 from services.cine.cine import BoolArray, Region, RegionKind, UInt8Array, reduce_frame
 from services.cine.reading import read_cine
-from services.cine.sector import Sector, find_sector, lasting_sd, temporal_sd
+from services.cine.sector import Sector, find_sector
+from services.cine.sector_echo import lasting_sd, temporal_sd
 from tests.builders import avi_bytes, fan_frames, fan_mask, still_frames, video_bytes, with_text
 
 SIZES = [(120, 160), (240, 320), (480, 640), (300, 300)]

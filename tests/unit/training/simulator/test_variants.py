@@ -1,4 +1,4 @@
-"""Every variant is what its name says, in every style, and tells the truth about itself."""
+"""Every variant is what its name says, in all its kinds and styles, and tells the truth about itself."""
 
 import cv2
 import numpy as np
@@ -10,18 +10,19 @@ from training.simulator.variants import KINDS, USABLE_VARIANTS, VARIANTS
 from training.simulator.views.names import VIEWS
 
 TIMES_MS = np.array([0.0, 170.0])
-EVERY_VARIANT_AND_STYLE = [  # and every kind
-    (variant, KINDS[variant][number % len(KINDS[variant])], STYLES[number % len(STYLES)])
-    for variant in VARIANTS
-    for number in range(max(len(KINDS[variant]), len(STYLES)))
+STYLES_A_VARIANT = 5  # styles are dealt in turn: three variants meet them all; `evaluate findings` makes every pair
+DEALT = [(v, number) for v in VARIANTS for number in range(max(len(KINDS[v]), STYLES_A_VARIANT))]
+EVERY_KIND_AND_STYLE = [
+    (variant, KINDS[variant][number % len(KINDS[variant])], STYLES[turn % len(STYLES)])
+    for turn, (variant, number) in enumerate(DEALT)
 ]
 WITHOUT_SECTOR = {"text", "foreign"}
 # Mean of 16 x 16 px blocks of the three frames of the cine below, grey levels. Weights and figures depend on b_mode:
 # a change of any draw moves these by far more than another processor's rounding does.
 B_MODE_BLOCKS_GREY = [
-    [[70.0, 36.9, 17.2, 0.0], [96.7, 30.7, 33.8, 2.9], [31.4, 41.1, 44.1, 68.1], [21.8, 36.9, 65.7, 29.8]],
-    [[70.0, 37.8, 17.5, 0.0], [96.7, 25.9, 31.8, 3.0], [30.1, 44.8, 52.3, 68.9], [19.2, 31.2, 64.5, 27.9]],
-    [[70.0, 37.4, 17.7, 0.0], [96.7, 24.5, 30.5, 3.1], [28.4, 44.8, 53.1, 68.9], [19.3, 30.7, 64.9, 29.0]],
+    [[0.0, 35.4, 25.2, 0.0], [24.7, 40.2, 35.2, 0.6], [37.4, 35.6, 50.3, 4.8], [11.4, 34.0, 28.2, 14.3]],
+    [[0.0, 32.4, 26.9, 0.0], [26.3, 37.5, 27.9, 0.6], [46.2, 38.4, 50.1, 6.4], [6.9, 37.7, 34.7, 14.2]],
+    [[0.0, 35.2, 28.2, 0.0], [25.2, 37.8, 30.8, 0.8], [45.3, 44.2, 53.9, 7.8], [8.7, 36.4, 35.1, 16.1]],
 ]
 
 
@@ -49,8 +50,8 @@ def test_every_variant_has_its_film_and_its_kinds() -> None:
     assert all(len(set(kinds)) == len(kinds) > 0 for kinds in KINDS.values())
 
 
-@pytest.mark.parametrize(("variant", "kind", "style"), EVERY_VARIANT_AND_STYLE)
-def test_every_variant_in_every_style_tells_the_truth(variant: str, kind: str, style: str) -> None:
+@pytest.mark.parametrize(("variant", "kind", "style"), EVERY_KIND_AND_STYLE)
+def test_every_kind_and_every_style_tell_the_truth(variant: str, kind: str, style: str) -> None:
     cine = make(variant, kind, style, seed=2 + STYLES.index(style))
     truth, count = cine.truth, len(cine.frame_times_ms)
     assert cine.frames.dtype == np.uint8
@@ -128,8 +129,9 @@ def test_frozen_sectors_stand_still_whatever_runs_round_them() -> None:
         assert (cine.frames == cine.frames[:1])[:, cine.truth.sector_mask].all()
         assert (cine.frames == cine.frames[:1]).all() == (kind == "plain")
         assert np.ptp(cine.truth.contraction) == 0
-    noisy = make("frozen", "codec", seed=8).frames.astype(int)
-    assert 0 < np.abs(noisy[1] - noisy[0]).mean() < 2
+    coded, live = make("frozen", "codec", seed=8), make("b_mode", seed=8)
+    changes = [np.ptp(cine.frames.astype(int), axis=0).mean() for cine in (coded, live)]
+    assert 0 < changes[0] < 0.3 * changes[1]
 
 
 def test_black_is_dark_and_saturated_is_bright() -> None:
