@@ -30,7 +30,7 @@ LEAST_SOLIDITY = 0.6
 """Share of the sector's outline that must be echo, cavities included: letters, curves and frames fill less."""
 
 LEAST_FILLED = 0.4
-"""Share of a fitted sector that must be echo, small gaps closed: more than half of a sector may be cavity and shadow."""
+"""Share of a fitted sector that must be echo, gaps closed: more than half of a sector may be cavity and shadow."""
 
 MOST_TOP_WIDTH_FRACTION = 0.8
 """A sector is narrower near the probe: its width a tenth of the way down over its largest width."""
@@ -159,7 +159,7 @@ def _sector_hull(echo: Echo, body: UInt8Array) -> NDArray[np.int32] | None:
         if echo.is_moving and solid.any() and (solid > inside).sum() > MOST_LEFT_OUT_FRACTION * solid.sum():
             fitted = np.asarray(cv2.convexHull(np.concatenate([fitted, outline(solid)])), np.int32)
             inside = _filled(fitted, body.shape)
-        closed = cv2.morphologyEx(echo.clear, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+        closed = np.asarray(cv2.morphologyEx(echo.clear, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)), np.uint8)
         if _is_sector_shaped(inside) and closed[inside > 0].mean() >= LEAST_FILLED and _begins_with(closed, inside):
             return fitted
     if not solid.any():
@@ -167,7 +167,7 @@ def _sector_hull(echo: Echo, body: UInt8Array) -> NDArray[np.int32] | None:
     hull = outline(solid)
     inside = _filled(hull, body.shape)
     contours, _ = cv2.findContours(body, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    whole = cv2.drawContours(np.zeros_like(body), contours, -1, 1, cv2.FILLED)
+    whole = np.asarray(cv2.drawContours(np.zeros_like(body), contours, -1, 1, cv2.FILLED), np.uint8)
     is_solid = np.count_nonzero(whole & inside) >= LEAST_SOLIDITY * inside.sum()
     return hull if is_solid and _is_sector_shaped(inside) else None
 
@@ -188,9 +188,7 @@ def _filled(hull: NDArray[np.int32], shape: tuple[int, ...]) -> UInt8Array:
 def _is_sector_shaped(inside: UInt8Array) -> bool:
     widths = inside.sum(axis=1)
     used = widths[widths > 0]
-    return bool(
-        inside.mean() >= LEAST_AREA_FRACTION and used[len(used) // 10] <= MOST_TOP_WIDTH_FRACTION * used.max()
-    )
+    return bool(inside.mean() >= LEAST_AREA_FRACTION and used[len(used) // 10] <= MOST_TOP_WIDTH_FRACTION * used.max())
 
 
 def _begins_with(echo: UInt8Array, inside: UInt8Array) -> bool:
@@ -219,4 +217,4 @@ def _box_hull(echo: UInt8Array, frame: UInt8Array, is_named: bool) -> NDArray[np
     pairs = np.stack([pixels[:, 1:].ravel(), pixels[:, :-1].ravel()])
     if inside.sum() < LEAST_BOX_FILL * width * height or (solid & inside).sum() < LEAST_SOLIDITY * inside.sum():
         return None
-    return hull if pairs.std(axis=1).min() > 0 and np.corrcoef(pairs)[0, 1] >= LEAST_LIKENESS else None
+    return hull if pairs.std(axis=1).min() > 0 and np.corrcoef(pairs[0], pairs[1])[0][1] >= LEAST_LIKENESS else None

@@ -96,16 +96,16 @@ def _mark_still(frame: UInt8Array, nearby: UInt8Array) -> Echo:
     """Mark what is not black; traces and frames are left out."""
     bright = cv2.morphologyEx(np.asarray(frame > _black(frame), np.uint8), cv2.MORPH_CLOSE, _SMALL)
     across = np.ones((1, max(1, int(LINE_WIDTH_FRACTION * frame.shape[1]))), np.uint8)
-    wide = cv2.morphologyEx(bright, cv2.MORPH_OPEN, across)
-    high = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((LINE_HEIGHT_PX, 1), np.uint8))
-    possible = bright & (1 - (wide & (1 - high)))
+    wide = cv2.morphologyEx(bright, cv2.MORPH_OPEN, across) > 0
+    high = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((LINE_HEIGHT_PX, 1), np.uint8)) > 0
+    possible = np.asarray((bright > 0) & ~(wide & ~high), np.uint8)
     clear = possible & (frame > CODEC_GREY_FRACTION * cv2.dilate(cv2.blur(frame, (3, 3)), nearby))
     return Echo(possible, np.asarray(cv2.morphologyEx(clear, cv2.MORPH_CLOSE, _SMALL), np.uint8), False)
 
 
 def _lifted(frame: UInt8Array) -> UInt8Array:
     """Mark even parts that are not black: a cavity, or a dark side, of a sector whose black was lifted."""
-    smooth = cv2.blur(frame, (3, 3))
+    smooth = np.asarray(cv2.blur(frame, (3, 3)), np.uint8)
     rough = cv2.subtract(cv2.dilate(smooth, _SMALL), cv2.erode(smooth, _SMALL))
     is_lifted = (smooth > _black(smooth)) & (smooth <= MOST_LIFTED_GREY) & (rough <= SMOOTH_GREY)
     return open_up(is_lifted, _SPECK_PX + 2)

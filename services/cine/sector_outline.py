@@ -29,8 +29,12 @@ LEAST_ROWS = 12
 LEAST_OPENING = 0.25
 """Of both sides together, columns a row: 14 degrees, half of the narrowest sector in use."""
 
-SIDE_ANGLES_RAD = (-0.2, 1.3)
-"""Of a side to straight down: a narrow sector that is steered far has one side that leans inwards."""
+SIDE_ANGLES_RAD = (-0.2, 1.05)
+"""Of a side to straight down: a narrow sector that is steered far has one side that leans inwards; no heart probe sees
+more than 60 degrees to a side."""
+
+SHIFTS = (-0.85, 0.35)
+"""Where a side may lie from the middle of the echo at the anchor, share of how far the echo reaches."""
 
 CUT_FRACTION = 0.25
 """Share of the rows whose echo begins on one column, from which a side is cut upright."""
@@ -55,12 +59,15 @@ _ANCHOR = 0.45  # share of the depth at which lines are shifted: there angle and
 
 @dataclass(frozen=True)
 class Prices:
-    """What a side is judged by, in pixels of echo: letters and marks never begin on a line, and near the probe, where
-    beams lie close, no part of the sector is dark. n: nearness, from 1 at the top to 0 at the foot.
+    """What a side is judged by, in pixels of echo.
+
+    Letters and marks never begin on a line, and near the probe, where beams lie close, no part of the sector is dark.
+    n: nearness, from 1 at the top to 0 at the foot.
 
     Attributes:
         dark, dark_power: a dark pixel inside costs dark * n ** dark_power.
-        edge, edge_near, edge_power: a row whose echo begins at the side is worth edge * (1 + edge_near * n ** edge_power).
+        edge, edge_near, edge_power: a row whose echo begins at the side is worth
+            edge * (1 + edge_near * n ** edge_power).
     """
 
     dark: float
@@ -72,8 +79,8 @@ class Prices:
 
 MOVING_PRICES = Prices(dark=0.3, dark_power=1, edge=4.0, edge_near=2.0, edge_power=1)
 STILL_PRICES = Prices(dark=1.2, dark_power=3, edge=4.0, edge_near=4.0, edge_power=2)
-"""What moves is echo, however seldom, and hardly anything beside it moves. Of a still, the sides are seen near the probe
-if anywhere."""
+"""What moves is echo, however seldom, and hardly anything beside it moves. Of a still, the sides are seen near the
+probe if anywhere."""
 
 
 def _grid(angles: FloatArray, shifts: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -81,9 +88,13 @@ def _grid(angles: FloatArray, shifts: FloatArray) -> tuple[FloatArray, FloatArra
     return angle.ravel().astype(np.float32), shift.ravel().astype(np.float32)
 
 
-_COARSE = _grid(np.linspace(*SIDE_ANGLES_RAD, 18, dtype=np.float32), np.linspace(-0.75, 0.35, 24, dtype=np.float32))
+_ANGLES, _SHIFTS = 15, 24  # of the first search
+_COARSE = _grid(
+    np.linspace(*SIDE_ANGLES_RAD, _ANGLES, dtype=np.float32), np.linspace(*SHIFTS, _SHIFTS, dtype=np.float32)
+)
 _FINE = _grid(*(np.linspace(-1, 1, 7, dtype=np.float32),) * 2)
-_STEPS = np.array([[0.0706, 0.0383], [0.0188, 0.0102]], np.float32)  # radians, widths: 0.8 of the last stage's spacing
+_FIRST_STEP = 0.8 * np.array([np.ptp(SIDE_ANGLES_RAD) / (_ANGLES - 1), np.ptp(SHIFTS) / (_SHIFTS - 1)])
+_STEPS = np.stack([_FIRST_STEP, _FIRST_STEP * 0.8 / 3]).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -199,14 +210,14 @@ def _fit_sides(clear: UInt8Array, worth: FloatArray, view: _View, prices: Prices
         tried, moved = angles + turn * step[0], shifts + move * step[1]  # [2, L], or [1, L] for both
         every = slice(None, None, 1 if stage else _COARSE_ROWS)
         down = depth[every] - np.float32(_ANCHOR * height)
-        lines = (axes[:, None] + moved * width)[..., None].astype(np.float32) - np.tan(tried)[..., None] * down
+        lines = (axes[:, None] + moved * view.reach)[..., None].astype(np.float32) - np.tan(tried)[..., None] * down
         border = np.maximum(lines, lines[..., :1] - drop[every])  # [2, L, R]
         np.minimum(np.maximum(border, 0, out=border), ends, out=border)
         places = (border + np.float32(0.5)).astype(np.intp) + starts_of_rows[:, :, every]
         best = np.einsum("ijk->ij", gains.ravel().take(places)).argmax(axis=1)
         angles, shifts = tried[_BOTH, best][:, None], moved[_BOTH, best][:, None]
     slopes = -np.tan(angles[:, 0])
-    starts = axes + shifts[:, 0] * width - slopes * (view.top + _ANCHOR * height)
+    starts = axes + shifts[:, 0] * view.reach - slopes * (view.top + _ANCHOR * height)
     left, right = (float(starts[0]), float(slopes[0])), (width - 1 - float(starts[1]), -float(slopes[1]))
     return _Wedge(left, right)
 
@@ -238,7 +249,8 @@ def _fill(wedge: _Wedge, clear: UInt8Array, worth: FloatArray) -> BoolArray:
         gains = np.cumsum(np.bincount(rings[above], worth[above], 1))
         if gains.max() > best:
             best, chosen = float(gains.max()), above & (rings <= gains.argmax())
-    return chosen & (y >= _top(chosen, chosen & seen, row))
+    kept: BoolArray = chosen & (y >= _top(chosen, chosen & seen, row))
+    return kept
 
 
 def _cut_left(inside: BoolArray, seen: BoolArray) -> BoolArray:
@@ -248,7 +260,8 @@ def _cut_left(inside: BoolArray, seen: BoolArray) -> BoolArray:
     cuts = np.flatnonzero(counts[:-1] + counts[1:] >= max(1.0, CUT_FRACTION * len(used)))
     if not len(cuts) or seen[:, : cuts[0]].any():
         return inside
-    return inside & (np.arange(inside.shape[1]) >= cuts[0])
+    kept: BoolArray = inside & (np.arange(inside.shape[1]) >= cuts[0])
+    return kept
 
 
 def _top(inside: BoolArray, seen: BoolArray, apex_row: float) -> int:

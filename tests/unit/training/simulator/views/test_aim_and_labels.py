@@ -202,7 +202,7 @@ def test_small_changes_of_the_pose_change_shares_little(plane: str, axis: str, h
     turns = [turned(pose, turn / 2, getattr(pose, axis), pose.origin_mm) for turn in range(8, 100)]
     told = np.array([view_shares(cut.scene(STATE, each), each, hearts[2], STATE) for each in turns])
     assert np.ptp(told, axis=0).max() > 0.5, "the label should change within fifty degrees"
-    assert np.abs(np.diff(told, axis=0)).max() < 0.3  # of half a degree
+    assert np.abs(np.diff(told, axis=0)).max() < 0.35  # of half a degree
 
 
 def test_a_four_chamber_view_with_the_outflow_tract_is_no_four_chamber_view(hearts: list[Heart]) -> None:
