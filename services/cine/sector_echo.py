@@ -43,6 +43,10 @@ LEAST_STILL_GREY, MOST_STILL_GREY = 3.0, 10.0
 """Grey levels above the darkest corner of the frame from which a pixel that does not move may be echo: three, or three
 deviations of that corner. The corner of a frame that echo fills is not black: ten are enough there."""
 
+MEAN_FRAMES, LEAST_MOVING_SHARE = 12, 0.5
+"""Under noise, a bright part of the mean of so many frames is echo as a whole when this share of it moves: a near field
+that hardly does hangs together with the heart. Letters do not move."""
+
 SMOOTH_GREY = 4
 """Largest minus smallest grey of 3 x 3 pixels up to which a part that does not move is the lifted black of a sector."""
 
@@ -82,13 +86,16 @@ class Echo:
 def mark_echo(thumbnails: UInt8Array, block_px: int) -> Echo:
     """Mark what may be echo in [T, h, w]; `block_px`: CODEC_BLOCK_PX on the thumbnail."""
     motion = lasting_sd(thumbnails)
-    moving = open_up(motion > max(MOVING_SD_GREY, NOISE_FACTOR * _noise_grey(motion)), _SPECK_PX)
+    least = max(MOVING_SD_GREY, NOISE_FACTOR * _noise_grey(motion))
+    moving = open_up(motion > least, _SPECK_PX)
     nearby = np.ones((2 * block_px + 1, 2 * block_px + 1), np.uint8)
     if moving.mean() < LEAST_MOVING_FRACTION:
         return _mark_still(np.asarray(thumbnails.max(axis=0)), nearby)
     strongest = cv2.dilate(cv2.blur(motion, (3, 3)), nearby)
     lifted = _lifted(np.asarray(thumbnails[len(thumbnails) // 2]))
     clear = moving & (motion > CODEC_NOISE_FRACTION * strongest)
+    if least > MOVING_SD_GREY:
+        lifted |= _joined(thumbnails, nearby, moving)
     return Echo(moving | lifted, np.asarray(clear | lifted, np.uint8), True)
 
 
@@ -101,6 +108,19 @@ def _mark_still(frame: UInt8Array, nearby: UInt8Array) -> Echo:
     possible = np.asarray((bright > 0) & ~(wide & ~high), np.uint8)
     clear = possible & (frame > CODEC_GREY_FRACTION * cv2.dilate(cv2.blur(frame, (3, 3)), nearby))
     return Echo(possible, np.asarray(cv2.morphologyEx(clear, cv2.MORPH_CLOSE, _SMALL), np.uint8), False)
+
+
+def _joined(thumbnails: UInt8Array, nearby: UInt8Array, moving: UInt8Array) -> UInt8Array:
+    """Mark the bright parts of the mean frame that move for the most part: noise hides the motion of the rest."""
+    some = thumbnails[:: max(1, len(thumbnails) // MEAN_FRAMES)]
+    mean = np.asarray(some.mean(axis=0), np.uint8)
+    opened = open_up(_mark_still(mean, nearby).clear, _SPECK_PX)
+    _, labels = cv2.connectedComponents(opened, connectivity=4)
+    areas = np.bincount(labels.ravel())
+    moved = np.bincount(labels.ravel(), moving.ravel(), len(areas))
+    is_echo = moved >= LEAST_MOVING_SHARE * areas
+    is_echo[0] = False  # what is not bright
+    return np.asarray(is_echo[labels], np.uint8)
 
 
 def _lifted(frame: UInt8Array) -> UInt8Array:

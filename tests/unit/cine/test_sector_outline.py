@@ -105,7 +105,7 @@ def find_real(frames: UInt8Array, count: int | None) -> Sector | None:
     return find_sector(thumbnails, *frames.shape[1:])
 
 
-@pytest.mark.parametrize(("gain", "noise_grey"), [(1.0, 0.0), (0.7, 0.0), (0.8, 3.0)])
+@pytest.mark.parametrize(("gain", "noise_grey"), [(1.0, 0.0), (0.7, 0.0), (0.8, 1.0)])
 @pytest.mark.parametrize("count", [1, None], ids=["still", "cine"])
 def test_a_real_sector_with_dark_sides_begins_near_a_point(
     real_frames: UInt8Array, gain: float, noise_grey: float, count: int | None
