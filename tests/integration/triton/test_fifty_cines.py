@@ -22,6 +22,7 @@ from training.simulator.views.names import VIEWS
 from training.simulator.writers import write_avi
 
 CINES = 50
+SPARE = 5  # some sources zoom so far that no sector is left to show the model
 TOLERANCE = 1e-4
 _TIMES_MS = np.arange(0, 900, 75.0)
 
@@ -36,8 +37,8 @@ def cine_bytes(number: int, folder: Path) -> bytes:
 async def test_both_backends_give_the_same_probabilities_on_fifty_cines(triton: TritonProcess, tmp_path: Path) -> None:
     embedded = OnnxBackend(REPOSITORY, VIEW_CLASSIFIER)
     remote = await connect_triton(f"127.0.0.1:{triton.grpc_port}", VIEW_CLASSIFIER)
-    intakes = [take_in(cine_bytes(number, tmp_path), IntakeOptions()) for number in range(CINES)]
-    seen = [intake for intake in intakes if len(intake.model_input)]
+    intakes = [take_in(cine_bytes(number, tmp_path), IntakeOptions()) for number in range(CINES + SPARE)]
+    seen = [intake for intake in intakes if len(intake.model_input)][:CINES]
     for intake in seen:
         here = await predict_view(embedded, intake.model_input, 20.0)
         there = await predict_view(remote, intake.model_input, 20.0)
