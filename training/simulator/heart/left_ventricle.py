@@ -171,7 +171,7 @@ def _solve(function: Callable[[float], float], wanted: float) -> float:
 def left_ventricle_surfaces(ventricle: LeftVentricle, rng: np.random.Generator) -> list[Surface]:
     """Fat, wall, cavity, papillary muscles and pericardium, in painting order."""
     return [
-        Surface("lv_wall", Tissue.MUSCLE, ventricle.wall[:, None], is_material=True, specular_db=3.0),
+        Surface("lv_wall", Tissue.MUSCLE, ventricle.wall[:, None], is_material=True, specular_db=6.0),
         Surface(
             "lv_cavity",
             Tissue.BLOOD,

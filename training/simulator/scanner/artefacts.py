@@ -27,10 +27,10 @@ NEAR_REACH_MM = (12.0, 26.0)
 SKIN_SPACING_MM = (3.0, 6.5)
 SKIN_LAYER_MM = 0.9
 SKIN_DECAY = 2.2  # repetitions until it has fallen to a third
-STEADY_SHARE, STEADY_TURN = 0.45, 1.5
+STEADY_SHARE, STEADY_TURN = 0.8, 1.5
 """Of the haze's power that is no speckle: it is the mean of many echoes from aside; radians its phase wanders."""
 
-HAZE_UNEVEN_DB = 2.5
+HAZE_UNEVEN_DB = 1.8
 NOISE_GROWTH_DB = 12.0  # from the skin to the bottom: gain grows with depth
 PLEURA_MM = (12.0, 24.0)
 PLEURA_DB, LUNG_HAZE_DB, LUNG_LOSS_DB = 6.0, -9.0, 26.0

@@ -6,7 +6,7 @@ from training.simulator.arrays import Float32Array, as_float32
 from training.simulator.scanner.grid import PolarGrid
 from training.simulator.scanner.speckle import CLOUD_MM_PER_PX, CLOUD_PX, cloud, look_up
 
-LARGE_MM, LARGE_DB = 14.0, 6.0
+LARGE_MM, LARGE_DB = 14.0, 7.5
 MIDDLE_MM, MIDDLE_DB = 5.0, 2.5
 FASCIA_MM, FASCIA_DB, FASCIA_SHARE = 7.0, 9.0, 0.16
 """Fasciae lie where a stretched smooth field crosses zero: bright, thin, curved, mostly across the beams."""

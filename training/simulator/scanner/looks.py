@@ -31,9 +31,13 @@ DROPOUT_CHANCE = {
 LATERAL_CHANCE, APEX_CHANCE, LEAFLET_CHANCE, OTHER_CHANCE = 0.4, 0.3, 0.5, 0.1
 LEAFLETS = ("mitral_anterior", "mitral_posterior", "tricuspid_septal", "tricuspid_anterior")
 DROPOUT_DB = (-18.0, -8.0)
+RIGHT_HEART = ("rv_wall", "rvot_wall", "ra_wall", "moderator_band", "tricuspid")
+RIGHT_HEART_CHANCE = 0.25
+"""Of a right heart that is not seen at all: in clinical four-chamber views its free wall often lies behind lung."""
+
 DROPOUT_SIZE = (0.1, 0.28)  # standard deviation, as a share of the surface
 
-LATERAL_DB, LATERAL_DEG, LATERAL_WIDTH_DEG = -1.5, 30.0, 65.0
+LATERAL_DB, LATERAL_DEG, LATERAL_WIDTH_DEG = -4.0, 30.0, 65.0
 APICAL_DB, APICAL_FROM = -5.5, 0.55
 """Usual loss of the lateral and the apical muscle. 1,000 research A4C stills: septum 127, lateral wall 101, apex 96
 grey of 255; 25 grey are 5.5 dB at 55 dB from black to white."""
@@ -69,13 +73,13 @@ def draw_looks(surfaces: tuple[Surface, ...], seed: tuple[int, ...], dropout: fl
         seed: of the recording.
         dropout: factor on how often and how much structures fade, 0 never, 1 usual.
     """
-    hidden_leaflet = _hidden_leaflet(seed, dropout)
+    hidden_leaflet, right_heart_db = _hidden_leaflet(seed, dropout), _right_heart_db(seed, dropout)
     shifts = np.zeros(len(surfaces), dtype=np.float32)
     fading = np.zeros((len(surfaces), *TABLE), dtype=np.float32)
     for index, surface in enumerate(surfaces):
         rng = np.random.default_rng([*seed, 59, zlib.crc32(surface.name.encode())])
         spread = UNUSUAL_SPREAD_DB if rng.random() < UNUSUAL_SHARE else LEVEL_SPREAD_DB
-        shifts[index] = rng.normal(0, spread)
+        shifts[index] = rng.normal(0, spread) + (right_heart_db if surface.name.startswith(RIGHT_HEART) else 0)
         fading[index] = _smooth_field(rng, not surface.is_sheet) * np.float32(FADING_DB)
         if surface.name == "lv_wall":
             fading[index] += _usual_loss(surface, rng, dropout)
@@ -94,6 +98,12 @@ def _hidden_leaflet(seed: tuple[int, ...], dropout: float) -> str:
     """Which of the leaflets is not seen, if any."""
     rng = np.random.default_rng([*seed, 67])
     return str(rng.choice(LEAFLETS)) if rng.random() < LEAFLET_CHANCE * dropout else ""
+
+
+def _right_heart_db(seed: tuple[int, ...], dropout: float) -> float:
+    """What all of the right heart loses together, dB; mostly nothing."""
+    rng = np.random.default_rng([*seed, 73])
+    return float(rng.uniform(*DROPOUT_DB)) * dropout if rng.random() < RIGHT_HEART_CHANCE * dropout else 0.0
 
 
 def _smooth_field(rng: np.random.Generator, is_closed: bool) -> Float32Array:
