@@ -203,7 +203,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - each argument is an option of the comm
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")  # a worker a core; read when numpy is loaded
     with told_clearly():
-        from training.simulator.commands import SetOrder, simulate_set
+        from training.simulator.sets.commands import SetOrder, simulate_set
 
         order = SetOrder(
             subjects,

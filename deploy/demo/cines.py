@@ -12,7 +12,7 @@ from services.answers import ABSTAINED, Answer
 from services.cine.validation.findings import WITHOUT_MODEL
 from services.cine.views import View
 from training.simulator.cine import simulate_cine
-from training.simulator.writers import write_avi, write_dicom, write_mp4
+from training.simulator.sets.writers import write_avi, write_dicom, write_mp4
 
 
 @dataclass(frozen=True)

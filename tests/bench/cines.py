@@ -10,7 +10,7 @@ import numpy as np
 
 from services.cine.cine import TimesArray, UInt8Array
 from training.simulator.cine import simulate_cine
-from training.simulator.writers import write_avi, write_dicom
+from training.simulator.sets.writers import write_avi, write_dicom
 
 FRAMES = 60
 _TIMES_MS: TimesArray = np.arange(FRAMES, dtype=np.float64) * 20.0

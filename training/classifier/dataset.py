@@ -35,7 +35,7 @@ from training.classifier.simulation import CineOrder, LabelledCine, simulate
 from training.classifier.splits import Split, order_cines
 from training.progress import show_progress
 from training.simulator.cine import SimulatedCine
-from training.simulator.fingerprint import simulator_fingerprint
+from training.simulator.sets.fingerprint import simulator_fingerprint
 
 NameArray = NDArray[np.str_]
 Simulate = Callable[[CineOrder], LabelledCine]

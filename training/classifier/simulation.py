@@ -8,8 +8,8 @@ import numpy as np
 
 from services.cine.cine import FloatArray, TimesArray
 from services.cine.views import ANSWERED_VIEWS, View
-from training.simulator.anatomy import draw_subject
 from training.simulator.cine import SimulatedCine, simulate_cine
+from training.simulator.heart.subject import draw_subject
 from training.simulator.styles import FAMILIES, RANDOM_STYLE
 
 FAR_KINDS = (

@@ -19,9 +19,9 @@ from training.evaluation.transports import Transport, draw_quality, pack
 from training.evaluation.workers import run
 from training.progress import show_progress
 from training.simulator.cine import SimulatedCine, simulate_cine
+from training.simulator.sets.writers import to_grey
 from training.simulator.styles import STYLES
 from training.simulator.views.names import VIEWS
-from training.simulator.writers import to_grey
 
 LEAST_MEDIAN_IOU = 0.95
 LEAST_FIFTH_IOU = 0.85

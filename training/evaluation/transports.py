@@ -16,7 +16,7 @@ from av.container import OutputContainer
 
 from services.cine.cine import UInt8Array
 from training.simulator.cine import SimulatedCine
-from training.simulator.writers import frame_step_ms, write_dicom
+from training.simulator.sets.writers import frame_step_ms, write_dicom
 
 MJPEG_QUALITIES = range(70, 91)
 H264_RATE_FACTORS = range(23, 31)

@@ -7,13 +7,12 @@ from functools import cached_property
 import numpy as np
 
 from training.simulator.arrays import BoolArray, ByteArray, Float32Array, TimeArray
-from training.simulator.composites import film_dual, film_split
-from training.simulator.doppler import film_colour
-from training.simulator.foreign import film_foreign
-from training.simulator.heart.heart import Heart
-from training.simulator.m_mode import film_m_mode
-from training.simulator.screens import film_screen
-from training.simulator.sectors import (
+from training.simulator.films.composites import film_dual, film_split
+from training.simulator.films.doppler import film_colour
+from training.simulator.films.foreign import film_foreign
+from training.simulator.films.m_mode import film_m_mode
+from training.simulator.films.screens import film_screen
+from training.simulator.films.sectors import (
     film_black,
     film_frozen,
     film_plain,
@@ -22,9 +21,10 @@ from training.simulator.sectors import (
     film_still,
     film_tinted,
 )
-from training.simulator.spectral import film_spectral
+from training.simulator.films.spectral import film_spectral
+from training.simulator.films.text_screens import film_text
+from training.simulator.heart.heart import Heart
 from training.simulator.studio import PHYSICS, Order, Take
-from training.simulator.text_screens import film_text
 from training.simulator.truth.recording import Recording
 from training.simulator.truth.views import frame_shares
 from training.simulator.variants import KINDS, USABLE_VARIANTS, VARIANTS

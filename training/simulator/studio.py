@@ -7,16 +7,16 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from training.simulator.anatomy import Subject, draw_subject
 from training.simulator.arrays import BoolArray, ByteArray, TimeArray, as_bytes
-from training.simulator.export_dressing import conversion, dress, tint
+from training.simulator.display.export import conversion, dress, tint
+from training.simulator.display.overlays import draw_static, draw_sweep
+from training.simulator.display.screen import Screen, lay_out
 from training.simulator.heart.heart import Heart, heart_of
-from training.simulator.motion import HeartState, Rhythm, draw_rhythm
-from training.simulator.overlays import draw_static, draw_sweep
+from training.simulator.heart.rhythm import HeartState, Rhythm, draw_rhythm
+from training.simulator.heart.subject import Subject, draw_subject
 from training.simulator.scanner.grid import PolarGrid
 from training.simulator.scanner.scanner import PARTS, Scanner
 from training.simulator.scanner.settings import ScannerSettings
-from training.simulator.screen import Screen, lay_out
 from training.simulator.styles import STYLES, StyleDraw, draw_style
 from training.simulator.views.aim import Aim, draw_aim, draw_view
 from training.simulator.views.cutting import CutHeart

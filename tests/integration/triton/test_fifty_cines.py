@@ -17,9 +17,9 @@ from services.models.view_classifier import predict_view
 from tests.integration.triton.twins import REPOSITORY
 from training.export.triton_process import TritonProcess
 from training.simulator.cine import simulate_cine
+from training.simulator.sets.writers import write_avi
 from training.simulator.styles import STYLES
 from training.simulator.views.names import VIEWS
-from training.simulator.writers import write_avi
 
 CINES = 50
 SPARE = 5  # some sources zoom so far that no sector is left to show the model

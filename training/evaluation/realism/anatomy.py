@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.cine.cine import BoolArray, FloatArray, UInt8Array
-from training.simulator.screen import Screen
+from training.simulator.display.screen import Screen
 
 PROFILE_PLACES = np.arange(0.05, 1.0, 0.1, dtype=np.float32)
 """Places along the cavity, 0 annulus to 1 apex, at which its width is told."""

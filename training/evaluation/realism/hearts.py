@@ -10,12 +10,12 @@ from services.cine.cine import BoolArray, FloatArray, UInt8Array
 from training.evaluation.realism.anatomy import measure_grey, measure_pose, measure_ventricle
 from training.simulator.cine import SimulatedCine, simulate_cine
 from training.simulator.contact_sheet import end_times_ms
-from training.simulator.screen import Screen
+from training.simulator.display.screen import Screen
+from training.simulator.sets.writers import to_grey
 from training.simulator.truth.contour import cavity_outline, nearest_on
 from training.simulator.truth.landmarks import AT_HINGE, HINGE_REACH_MM, LEAFLETS
 from training.simulator.truth.masks import structure_masks
 from training.simulator.views.scene import CENTRE_SLICE, Scene
-from training.simulator.writers import to_grey
 
 REGIONS = ("lv_cavity", "myocardium", "la")
 

@@ -16,9 +16,9 @@ from training.evaluation.realism.statistics import STATISTICS, decorrelation, me
 from training.evaluation.workers import run
 from training.progress import show_progress
 from training.simulator.cine import SimulatedCine, simulate_cine
+from training.simulator.sets.writers import to_grey
 from training.simulator.styles import FAMILIES
 from training.simulator.views.names import VIEWS
-from training.simulator.writers import to_grey
 
 FAMILY_VIEWS: dict[str, tuple[str, ...]] = {"research": ("A4C",), "full_screen": VIEWS, "clip_112": ("A4C",)}
 """Families of styles of which real images were measured, and the views that those show."""

@@ -5,7 +5,6 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from training.simulator.anatomy import Subject, draw_subject
 from training.simulator.arrays import Float32Array, as_float32
 from training.simulator.heart.left_ventricle import (
     LeftVentricle,
@@ -13,6 +12,7 @@ from training.simulator.heart.left_ventricle import (
     left_ventricle_surfaces,
     pericardium,
 )
+from training.simulator.heart.rhythm import HeartState
 from training.simulator.heart.right_heart import (
     outflow_path,
     right_atrium_parts,
@@ -20,6 +20,7 @@ from training.simulator.heart.right_heart import (
     tricuspid_ring,
 )
 from training.simulator.heart.shapes import CONTRACTIONS
+from training.simulator.heart.subject import Subject, draw_subject
 from training.simulator.heart.surfaces import Surface
 from training.simulator.heart.surroundings import atrial_septum, epicardial_fat, fibrous_body, liver
 from training.simulator.heart.valves import (
@@ -40,7 +41,6 @@ from training.simulator.heart.vessels import (
     left_atrium_parts,
     left_atrium_surfaces,
 )
-from training.simulator.motion import HeartState
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from training.simulator.anatomy import ED_PROFILE, ES_PROFILE, PROFILE_POSITION, Subject
 from training.simulator.arrays import Float32Array, as_float32
 from training.simulator.heart.shapes import CONTRACTIONS, closed, smooth_noise, tube, volume_ml
+from training.simulator.heart.subject import ED_PROFILE, ES_PROFILE, PROFILE_POSITION, Subject
 from training.simulator.heart.surfaces import Surface
 from training.simulator.heart.tissues import Tissue
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from training.simulator.arrays import Float32Array, IntArray, as_float32
+from training.simulator.heart.rhythm import HeartState
 from training.simulator.heart.shapes import unit
 from training.simulator.heart.surfaces import Drive, Surface
-from training.simulator.motion import HeartState
 
 
 class Vertices:

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from training.simulator.arrays import TimeArray
+from training.simulator.display.screen import Screen
 from training.simulator.heart.heart import Heart
-from training.simulator.motion import HeartState, Rhythm
-from training.simulator.screen import Screen
+from training.simulator.heart.rhythm import HeartState, Rhythm
 from training.simulator.views.cutting import CutHeart
 from training.simulator.views.pose import Pose
 from training.simulator.views.scene import Scene

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from training.simulator.arrays import as_float32
-from training.simulator.motion import HeartState
+from training.simulator.heart.rhythm import HeartState
 from training.simulator.truth.contour import lv_area_mm2, lv_contour_mm
 from training.simulator.truth.displacement import displacement_mm
 from training.simulator.truth.landmarks import landmarks_mm, picture_landmarks

@@ -6,7 +6,7 @@ import numpy as np
 
 from training.simulator.arrays import ByteArray, Float32Array, as_float32
 from training.simulator.heart.heart import Heart
-from training.simulator.motion import HeartState
+from training.simulator.heart.rhythm import HeartState
 from training.simulator.truth.filling import label_cells
 from training.simulator.truth.masks import STRUCTURES
 from training.simulator.views.cutting import CutHeart

@@ -6,8 +6,8 @@ import numpy as np
 
 from training.simulator.arrays import Float32Array, as_float32
 from training.simulator.heart.heart import Heart
+from training.simulator.heart.rhythm import HeartState
 from training.simulator.heart.shapes import unit
-from training.simulator.motion import HeartState
 from training.simulator.views.cutting import CutHeart
 from training.simulator.views.labels import view_shares
 from training.simulator.views.names import PLANE_SHARES, VIEW_CLASSES

@@ -10,7 +10,7 @@ from contourpy import FillType, LineType, SerialContourGenerator, ZInterp
 
 from training.simulator.arrays import Float32Array, IntArray, as_float32
 from training.simulator.heart.heart import Heart
-from training.simulator.motion import HeartState
+from training.simulator.heart.rhythm import HeartState
 from training.simulator.views.pose import Pose
 from training.simulator.views.scene import CENTRE_SLICE, SLICE_OFFSETS_MM, Piece, Scene
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.simulator.arrays import Float32Array, as_float32
+from training.simulator.curves import normals
 from training.simulator.heart.surfaces import Surface
 from training.simulator.heart.tissues import Tissue
-from training.simulator.shapes import normals
 from training.simulator.views.scene import CENTRE_SLICE, SLICE_OFFSETS_MM, Piece, Scene
 
 NO_KEYS = np.zeros((1, 1, 2, 2, 3), dtype=np.float32)

@@ -5,8 +5,8 @@ import numpy as np
 
 from training.simulator.arrays import Float32Array, as_float32
 from training.simulator.heart.heart import Heart
+from training.simulator.heart.rhythm import HeartState
 from training.simulator.heart.shapes import direction, unit
-from training.simulator.motion import HeartState
 from training.simulator.views.names import VIEW_CLASSES
 from training.simulator.views.pose import Pose
 from training.simulator.views.scene import CENTRE_SLICE, Scene

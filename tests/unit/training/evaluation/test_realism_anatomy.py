@@ -8,7 +8,7 @@ import pytest
 from training.evaluation.realism.anatomy import APICAL_FROM, find_axis, measure_grey, measure_pose, measure_ventricle
 from training.evaluation.realism.hearts import REGIONS, Shown, show
 from training.simulator.cine import simulate_cine
-from training.simulator.screen import Screen
+from training.simulator.display.screen import Screen
 from training.simulator.truth.landmarks import picture_landmarks
 
 LENGTH_MM, WIDTH_MM = 80.0, 46.0

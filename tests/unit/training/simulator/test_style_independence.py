@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from training.simulator.overlays import draw_static
-from training.simulator.screen import lay_out
+from training.simulator.display.overlays import draw_static
+from training.simulator.display.screen import lay_out
 from training.simulator.sources.catalogue import catalogue
 from training.simulator.studio import Order
 from training.simulator.styles import STYLES, StyleDraw, draw_style

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.simulator.anatomy import Territory, draw_subject
 from training.simulator.heart.heart import Heart, build_heart
+from training.simulator.heart.rhythm import HeartState
 from training.simulator.heart.shapes import frames_along, spline, tube, volume_ml
+from training.simulator.heart.subject import Territory, draw_subject
 from training.simulator.heart.surfaces import Surface
 from training.simulator.heart.surroundings import ellipsoid
-from training.simulator.motion import HeartState
 
 SEEDS = (0, 3, 8, 21)
 

@@ -5,15 +5,15 @@ from functools import cache
 
 import numpy as np
 
-from training.simulator.anatomy import draw_subject
 from training.simulator.arrays import Float32Array, TimeArray, as_float32
+from training.simulator.display.screen import Screen
 from training.simulator.heart.heart import Heart, build_heart
+from training.simulator.heart.rhythm import HeartState, draw_rhythm
 from training.simulator.heart.shapes import direction, unit
+from training.simulator.heart.subject import draw_subject
 from training.simulator.heart.surfaces import Surface
 from training.simulator.heart.surroundings import ellipsoid
 from training.simulator.heart.tissues import Tissue
-from training.simulator.motion import HeartState, draw_rhythm
-from training.simulator.screen import Screen
 from training.simulator.truth.recording import Recording
 from training.simulator.views.pose import Pose
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.simulator.anatomy import draw_subject
 from training.simulator.heart.heart import Heart, build_heart
+from training.simulator.heart.rhythm import HeartState
 from training.simulator.heart.shapes import direction
-from training.simulator.motion import HeartState
+from training.simulator.heart.subject import draw_subject
 from training.simulator.views.aim import MIDDLE_MS, SWEEPS, draw_aim, draw_hand, draw_view
 from training.simulator.views.cutting import CutHeart
 from training.simulator.views.labels import OPENING_DEG, cut_areas, view_shares

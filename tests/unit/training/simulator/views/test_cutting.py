@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from training.simulator.anatomy import draw_subject
 from training.simulator.heart.heart import Heart, build_heart
+from training.simulator.heart.rhythm import HeartState
 from training.simulator.heart.shapes import direction
+from training.simulator.heart.subject import draw_subject
 from training.simulator.heart.surfaces import Surface
 from training.simulator.heart.surroundings import ellipsoid
 from training.simulator.heart.tissues import Tissue
-from training.simulator.motion import HeartState
 from training.simulator.views.cutting import CutHeart
 from training.simulator.views.pose import Pose
 from training.simulator.views.scene import CENTRE_SLICE, SLICE_OFFSETS_MM, area_mm2

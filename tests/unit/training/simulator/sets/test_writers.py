@@ -9,8 +9,8 @@ import pydicom
 import pytest
 
 from training.simulator.cine import SimulatedCine, simulate_cine
+from training.simulator.sets.writers import to_grey, write_avi, write_dicom, write_mp4, write_npz, write_truth
 from training.simulator.truth.masks import STRUCTURES, structure_masks
-from training.simulator.writers import to_grey, write_avi, write_dicom, write_mp4, write_npz, write_truth
 
 CAVITY = STRUCTURES["lv_cavity"]
 

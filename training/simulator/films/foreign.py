@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from training.simulator.arrays import ByteArray, Float32Array, as_bytes, as_float32
-from training.simulator.canvas import Canvas, open_canvas
-from training.simulator.other_ultrasound import scan_convex, scan_linear
+from training.simulator.films.canvas import Canvas, open_canvas
+from training.simulator.films.other_ultrasound import scan_convex, scan_linear
 from training.simulator.scanner.speckle import CLOUD_PX, cloud
 from training.simulator.studio import Order, Take
 

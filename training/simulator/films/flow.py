@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.simulator.arrays import BoolArray, ByteArray, Float32Array, as_float32
-from training.simulator.motion import HeartState
+from training.simulator.heart.rhythm import HeartState
 from training.simulator.scanner.grid import PolarGrid
 from training.simulator.scanner.speckle import CLOUD_MM_PER_PX, cloud, look_up
 from training.simulator.studio import Studio

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 
 from training.simulator.arrays import BoolArray, ByteArray, TimeArray
-from training.simulator.captions import write_captions
-from training.simulator.motion import Rhythm
-from training.simulator.screen import Screen
+from training.simulator.display.captions import write_captions
+from training.simulator.display.screen import Screen
+from training.simulator.heart.rhythm import Rhythm
 from training.simulator.sources.recipes import Colour, Cursor, Marker, Side
 from training.simulator.styles import StyleDraw
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from services.cine.errors import ConfigError
-from training.simulator.commands import MANIFEST_COLUMNS, SetOrder, pick_style, plan, simulate_set
-from training.simulator.journal import MANIFEST_NAME, ORDER_NAME, PARTIAL_NAME, open_journal
+from training.simulator.sets.commands import MANIFEST_COLUMNS, SetOrder, pick_style, plan, simulate_set
+from training.simulator.sets.journal import MANIFEST_NAME, ORDER_NAME, PARTIAL_NAME, open_journal
+from training.simulator.sets.workers import run_in_order, worthwhile
 from training.simulator.styles import STYLES
 from training.simulator.views.names import VIEW_CLASSES, VIEWS
-from training.simulator.workers import run_in_order, worthwhile
 
 FIVE = (*((view, 18.0) for view in VIEWS), ("OTHER", 28.0))
 

@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 
 from training.simulator.arrays import ByteArray, as_bytes
-from training.simulator.canvas import Canvas
+from training.simulator.curves import closed_curve, ellipse, open_curve, points
+from training.simulator.display.screen import Screen
+from training.simulator.films.canvas import Canvas
 from training.simulator.heart.tissues import Tissue
 from training.simulator.scanner.grid import PolarGrid
 from training.simulator.scanner.scanner import Scanner
-from training.simulator.screen import Screen
-from training.simulator.shapes import closed_curve, ellipse, open_curve, points
 from training.simulator.studio import FINE_GRID, Order
 from training.simulator.styles import draw_style
 from training.simulator.views.drawn import Drawing, drawn_scene

@@ -14,7 +14,7 @@ def simulator_fingerprint() -> str:
     Unlike the fingerprint of the preprocessing it is of the text, not of what it does: a few golden cines could not
     stand for every variant, and a set that was refused without need costs less than one that is two sets.
     """
-    folder = Path(__file__).parent
+    folder = Path(__file__).parent.parent
     digest = hashlib.sha256(" ".join(map(_version, LIBRARIES)).encode())
     for path in sorted(path for path in folder.rglob("*") if path.suffix in SOURCES):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

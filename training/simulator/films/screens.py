@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 
 from training.simulator.arrays import ByteArray
-from training.simulator.canvas import Box, Canvas, Pane, lay_pane, open_canvas, set_up_pane, union
-from training.simulator.dressing import FAINT, WHITE, draw_head, draw_parameters, draw_table, line_px, write
-from training.simulator.marks import draw_crossing, draw_guides
-from training.simulator.overlays import INKS, draw_cursor, draw_ecg
+from training.simulator.display.overlays import INKS, draw_cursor, draw_ecg
+from training.simulator.films.canvas import Box, Canvas, Pane, lay_pane, open_canvas, set_up_pane, union
+from training.simulator.films.dressing import FAINT, WHITE, draw_head, draw_parameters, draw_table, line_px, write
+from training.simulator.films.marks import draw_crossing, draw_guides
 from training.simulator.studio import Order, Studio, Take
 
 SIZES_PX = ((800, 600), (1024, 768), (1280, 720), (640, 480))

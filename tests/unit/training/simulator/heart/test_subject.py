@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from training.simulator.anatomy import ED_PROFILE, ES_PROFILE, PROFILE_POSITION, draw_subject
-from training.simulator.motion import draw_rhythm, end_systole_ms
+from training.simulator.heart.rhythm import draw_rhythm, end_systole_ms
+from training.simulator.heart.subject import ED_PROFILE, ES_PROFILE, PROFILE_POSITION, draw_subject
 
 
 def test_same_seed_draws_the_same_heart() -> None:

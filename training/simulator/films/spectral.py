@@ -6,11 +6,9 @@ import cv2
 import numpy as np
 
 from training.simulator.arrays import ByteArray, Float32Array, TimeArray, as_bytes, as_float32
-from training.simulator.canvas import Box, Pane, open_canvas, set_up_pane
-from training.simulator.motion import Rhythm
-from training.simulator.scanner.speckle import BANK_PX, scatterer_bank
-from training.simulator.sectors import tint_table
-from training.simulator.strips import (
+from training.simulator.films.canvas import Box, Pane, open_canvas, set_up_pane
+from training.simulator.films.sectors import tint_table
+from training.simulator.films.strips import (
     SPANS_MS,
     Strip,
     StripClock,
@@ -23,6 +21,8 @@ from training.simulator.strips import (
     film_strip,
     strip_pane,
 )
+from training.simulator.heart.rhythm import Rhythm
+from training.simulator.scanner.speckle import BANK_PX, scatterer_bank
 from training.simulator.studio import Order, Take
 
 INFLOW_M_PER_S, OUTFLOW_M_PER_S = (0.55, 1.1), (0.7, 1.3)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from training.simulator.arrays import ByteArray
-from training.simulator.export_dressing import conversion, dress, tint
-from training.simulator.screen import Screen, lay_out
+from training.simulator.display.export import conversion, dress, tint
+from training.simulator.display.screen import Screen, lay_out
 from training.simulator.sources.recipes import Codec, Kernel
 from training.simulator.styles import STYLES, Export, StyleDraw, draw_style
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.simulator.anatomy import draw_subject
 from training.simulator.arrays import ByteArray
-from training.simulator.motion import Rhythm, draw_rhythm
-from training.simulator.overlays import draw_static, draw_sweep
-from training.simulator.screen import lay_out
+from training.simulator.display.overlays import draw_static, draw_sweep
+from training.simulator.display.screen import lay_out
+from training.simulator.heart.rhythm import Rhythm, draw_rhythm
+from training.simulator.heart.subject import draw_subject
 from training.simulator.sources.recipes import Cursor, Marker, OverlayChances, TextBlock
 from training.simulator.styles import STYLES, StyleDraw, draw_style
 

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 
 from training.simulator.arrays import ByteArray, TimeArray, as_float32
-from training.simulator.canvas import Pane
-from training.simulator.dressing import WHITE, write
-from training.simulator.overlays import INKS, draw_ecg
+from training.simulator.display.overlays import INKS, draw_ecg
+from training.simulator.films.canvas import Pane
+from training.simulator.films.dressing import WHITE, write
 from training.simulator.studio import Order
 
 OUTLINE_INK = (120, 120, 120)

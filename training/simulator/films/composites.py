@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from training.simulator.arrays import ByteArray
-from training.simulator.canvas import Box, Canvas, Pane, lay_pane, open_canvas, set_up_pane, union
-from training.simulator.doppler import RECIPES, ColourDoppler
-from training.simulator.overlays import draw_cursor, draw_ecg
+from training.simulator.display.overlays import draw_cursor, draw_ecg
+from training.simulator.films.canvas import Box, Canvas, Pane, lay_pane, open_canvas, set_up_pane, union
+from training.simulator.films.doppler import RECIPES, ColourDoppler
 from training.simulator.studio import Order, Studio, Take
 from training.simulator.views.names import VIEWS
 

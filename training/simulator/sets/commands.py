@@ -13,13 +13,13 @@ from services.cine.errors import ConfigError
 from services.cine.views import TARGET_VIEWS
 from training.progress import show_progress
 from training.simulator.cine import SimulatedCine, simulate_cine
-from training.simulator.fingerprint import simulator_fingerprint
-from training.simulator.journal import HALF_DONE, MANIFEST_NAME, Journal, format_row, open_journal
+from training.simulator.sets.fingerprint import simulator_fingerprint
+from training.simulator.sets.journal import HALF_DONE, MANIFEST_NAME, Journal, format_row, open_journal
+from training.simulator.sets.workers import run_in_order, usable_cores, worthwhile
+from training.simulator.sets.writers import write_avi, write_dicom, write_mp4, write_npz, write_truth
 from training.simulator.styles import STYLES, draw_style
 from training.simulator.variants import VARIANTS
 from training.simulator.views.names import PLANES, VIEW_CLASSES
-from training.simulator.workers import run_in_order, usable_cores, worthwhile
-from training.simulator.writers import write_avi, write_dicom, write_mp4, write_npz, write_truth
 
 SUFFIXES = {"npz": ".npz", "avi": ".avi", "mp4": ".mp4", "dicom": ".dcm"}
 WRITERS: dict[str, Callable[[SimulatedCine, Path], None]] = {"avi": write_avi, "mp4": write_mp4, "dicom": write_dicom}

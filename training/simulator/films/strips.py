@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from training.simulator.arrays import ByteArray, TimeArray, as_float32
-from training.simulator.canvas import Box, Canvas, Pane, lay_pane, union
-from training.simulator.dressing import FAINT, WHITE, Ink, draw_head, draw_parameters, line_px, write
-from training.simulator.motion import Rhythm
-from training.simulator.overlays import ecg_mv
-from training.simulator.screen import Screen
+from training.simulator.display.overlays import ecg_mv
+from training.simulator.display.screen import Screen
+from training.simulator.films.canvas import Box, Canvas, Pane, lay_pane, union
+from training.simulator.films.dressing import FAINT, WHITE, Ink, draw_head, draw_parameters, line_px, write
+from training.simulator.heart.rhythm import Rhythm
 from training.simulator.studio import Order, Studio, Take
 
 Ticks = npt.NDArray[np.int64]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from training.simulator.arrays import ByteArray
-from training.simulator.screen import Screen
+from training.simulator.display.screen import Screen
 from training.simulator.sources.recipes import Colour, TextBlock
 from training.simulator.styles import StyleDraw
 

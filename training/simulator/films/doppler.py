@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from training.simulator.arrays import BoolArray, ByteArray, Float32Array, as_bytes, as_float32
-from training.simulator.flow import ColourBox, Flow, blood_flow, draw_colour_box, jet_share, muscle_motion
-from training.simulator.sectors import tint_table
+from training.simulator.films.flow import ColourBox, Flow, blood_flow, draw_colour_box, jet_share, muscle_motion
+from training.simulator.films.sectors import tint_table
 from training.simulator.studio import Order, Studio, Take, film, in_colour, set_up
 
 ColourMap = Callable[[Float32Array, Float32Array], Float32Array]  # speed and disturbance to BGR, [rows, beams, 3]

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.simulator.anatomy import Subject
 from training.simulator.arrays import TimeArray
+from training.simulator.heart.subject import Subject
 
 BEATS_DRAWN = 48
 MITRAL_CLOSURE_AFTER_Q_MS = 55.0  # electromechanical delay

@@ -6,11 +6,9 @@ import cv2
 import numpy as np
 
 from training.simulator.arrays import ByteArray, TimeArray, as_bytes
-from training.simulator.canvas import open_canvas, set_up_pane
-from training.simulator.scanner.grid import PolarGrid
-from training.simulator.scanner.scanner import Scanner
-from training.simulator.sectors import tint_table
-from training.simulator.strips import (
+from training.simulator.films.canvas import open_canvas, set_up_pane
+from training.simulator.films.sectors import tint_table
+from training.simulator.films.strips import (
     SPANS_MS,
     Strip,
     StripClock,
@@ -22,6 +20,8 @@ from training.simulator.strips import (
     film_strip,
     strip_pane,
 )
+from training.simulator.scanner.grid import PolarGrid
+from training.simulator.scanner.scanner import Scanner
 from training.simulator.studio import COARSE_GRID, FINE_GRID, SMALL_PICTURE_PX, Order, Studio, Take
 
 LINE_MS = 16.0  # time between two lines; what lies between is interpolated

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from training.simulator.arrays import ByteArray
-from training.simulator.canvas import Box, Canvas, open_canvas
-from training.simulator.dressing import FAINT, WHITE, Ink, draw_date, draw_head, draw_logo, write
+from training.simulator.films.canvas import Box, Canvas, open_canvas
+from training.simulator.films.dressing import FAINT, WHITE, Ink, draw_date, draw_head, draw_logo, write
 from training.simulator.studio import Order, Take
 
 PAGE_HEIGHTS = 1.8  # of a scrolling page in screens

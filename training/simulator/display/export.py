@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from training.simulator.arrays import ByteArray, Float32Array, as_bytes, as_float32
-from training.simulator.screen import Screen
+from training.simulator.display.screen import Screen
 from training.simulator.sources.recipes import Codec, Kernel
 from training.simulator.styles import Export, StyleDraw
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from training.simulator.display.screen import Screen, lay_out
 from training.simulator.scanner.grid import PolarGrid
-from training.simulator.screen import Screen, lay_out
 from training.simulator.styles import STYLES, Box, StyleDraw, draw_style
 
 PLAIN = replace(draw_style("unity", (3, 1, 1)).without_zoom(), is_flipped=False, cut_bottom=0.0, squeeze=1.0)

@@ -1,0 +1,1 @@
+"""Every variant of a cine: how its frames are made."""

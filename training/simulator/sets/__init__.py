@@ -1,0 +1,1 @@
+"""Whole sets of cines on disk: ordered, written by several processes, resumed."""
