@@ -16,8 +16,9 @@ from training.classifier.config import ClassifierConfig
 from training.classifier.report import measure
 from training.evaluation.families import LeftOut, interval, leave_each_out
 from training.evaluation.realism.comparison import compare, outside
-from training.evaluation.realism.pictures import measure_all, plan
+from training.evaluation.realism.pictures import measure_order, plan
 from training.evaluation.realism.reference import load_reference
+from training.evaluation.workers import measure_all
 from training.export.cards import write_table
 
 TABLE_FILE, REPORT_FILE = "ablation.csv", "ablation.md"
@@ -146,7 +147,7 @@ def judge_realism(row: Row, study: Study) -> tuple[tuple[str, ...] | None, int]:
     orders = plan(study.realism_cines, REALISM_SEED)
     if row.without:
         orders = [replace(order, without=frozenset({row.without})) for order in orders]
-    rows = compare(measure_all(orders, study.workers), load_reference())
+    rows = compare(measure_all(measure_order, orders, study.workers, f"without {row.name}"), load_reference())
     wrong = tuple(f"{one.reference.group}.{one.reference.statistic}" for one in outside(rows))
     return wrong, sum(one.is_comparable for one in rows)
 

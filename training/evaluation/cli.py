@@ -42,8 +42,9 @@ def sector(
     from rich.table import Table
 
     from training.evaluation import sector as measurement
+    from training.evaluation.workers import measure_all
 
-    measured = measurement.measure_all(measurement.plan(cines, seed), workers)
+    measured = measure_all(measurement.measure, measurement.plan(cines, seed), workers, "finding sectors")
     out.mkdir(parents=True, exist_ok=True)
     measurement.write_csv(measured, out / "sector.csv")
     (out / "worst.png").write_bytes(cv2.imencode(".png", measurement.draw_worst(measured))[1].tobytes())
@@ -84,11 +85,12 @@ def findings(
     from rich.table import Table
 
     from training.evaluation import findings as measurement
+    from training.evaluation.workers import measure_all
 
     if variant and variant not in measurement.WANTED:
         raise typer.BadParameter(f"{variant} is none of {', '.join(measurement.WANTED)}", param_hint="--variant")
     variants = [variant] if variant else tuple(measurement.WANTED)
-    measured = measurement.measure_all(measurement.plan(cines, seed, variants), workers)
+    measured = measure_all(measurement.measure, measurement.plan(cines, seed, variants), workers, "judging cines")
     out.mkdir(parents=True, exist_ok=True)
     measurement.write_cines(measured, out / "cines.csv")
     measurement.write_rules(measured, out / "rules.csv")

@@ -14,8 +14,7 @@ from services.cine.sector import find_sector
 from services.cine.validation.colour import cumulative, strongest, untinted_chroma
 from training.evaluation.findings import Order, make, plan
 from training.evaluation.transports import pack
-from training.evaluation.workers import run
-from training.progress import show_progress
+from training.evaluation.workers import measure_all
 
 VARIANTS = ("b_mode", "tinted", "colour_doppler")
 
@@ -26,11 +25,7 @@ def measure_references(cines: int, seed: int, workers: int) -> dict[str, FloatAr
     Rainbow maps are left out: they are drawn to be as coloured as flow, and no scanner ships them for B-mode.
     """
     orders = [o for o in plan(cines, seed) if o.variant in VARIANTS and o.kind != "rainbow"]
-    with show_progress("measuring colours", len(orders)) as advance:
-        shares = []
-        for one in run(measure_shares, orders, workers):
-            shares.append(one)
-            advance(len(shares), "")
+    shares = measure_all(measure_shares, orders, workers, "measuring colours")
     return {variant: _mean(orders, shares, variant) for variant in VARIANTS}
 
 

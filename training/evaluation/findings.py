@@ -15,8 +15,6 @@ from services.cine.cine import TimesArray, UInt8Array
 from services.cine.intake import Intake, IntakeOptions, take_in
 from services.cine.validation.findings import FindingCode
 from training.evaluation.transports import Transport, draw_quality, pack
-from training.evaluation.workers import run
-from training.progress import show_progress
 from training.simulator.cine import SimulatedCine, simulate_cine
 from training.simulator.styles import STYLES
 from training.simulator.variants import KINDS, USABLE_VARIANTS
@@ -139,16 +137,6 @@ def plan(cines: int, seed: int, variants: Sequence[str] = tuple(WANTED)) -> list
         )
         orders.append(order)
     return orders
-
-
-def measure_all(orders: Sequence[Order], workers: int) -> list[Measured]:
-    """Measure every order in `workers` processes, in order."""
-    with show_progress("judging cines", len(orders)) as advance:
-        measured = []
-        for one in run(measure, orders, workers):
-            measured.append(one)
-            advance(len(measured), "")
-    return measured
 
 
 def measure(order: Order) -> Measured:

@@ -16,8 +16,6 @@ from services.cine.cine import BoolArray, Cine, FloatArray, TimesArray, UInt8Arr
 from services.cine.reading import read_cine
 from services.cine.sector import Sector, find_sector
 from training.evaluation.transports import Transport, draw_quality, pack
-from training.evaluation.workers import run
-from training.progress import show_progress
 from training.simulator.cine import SimulatedCine, simulate_cine
 from training.simulator.sets.writers import to_grey
 from training.simulator.styles import STYLES
@@ -109,16 +107,6 @@ def plan(cines: int, seed: int) -> list[Order]:
         )
         orders.append(order)
     return orders
-
-
-def measure_all(orders: Sequence[Order], workers: int) -> list[Measured]:
-    """Measure every order in `workers` processes, in order."""
-    with show_progress("finding sectors", len(orders)) as advance:
-        measured = []
-        for one in run(measure, orders, workers):
-            measured.append(one)
-            advance(len(measured), "")
-    return measured
 
 
 def measure(order: Order) -> Measured:

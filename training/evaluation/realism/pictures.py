@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -13,8 +12,6 @@ from services.cine.preprocessing import preprocess, to_frames
 from services.cine.sector import Sector
 from training.evaluation.realism.hearts import measure_heart
 from training.evaluation.realism.statistics import STATISTICS, decorrelation, measure
-from training.evaluation.workers import run
-from training.progress import show_progress
 from training.simulator.cine import SimulatedCine, simulate_cine
 from training.simulator.sets.writers import to_grey
 from training.simulator.styles import FAMILIES
@@ -64,16 +61,6 @@ def plan(cines: int, seed: int) -> list[Order]:
         style, view = styles[turn % len(styles)], views[turn // len(styles) % len(views)]
         orders.append(Order(seed + index, family, view, style))
     return orders
-
-
-def measure_all(orders: Sequence[Order], workers: int) -> list[Found]:
-    """Measure every order in `workers` processes, in order."""
-    with show_progress("measuring simulated cines", len(orders)) as advance:
-        found = []
-        for one in run(measure_order, orders, workers):
-            found.append(one)
-            advance(len(found), "")
-    return found
 
 
 def measure_order(order: Order) -> Found:

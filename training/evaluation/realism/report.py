@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from training.evaluation.realism.comparison import Mark, Row, cells, compare, groups, outside
-from training.evaluation.realism.pictures import Found, Order, measure_all, plan
+from training.evaluation.realism.pictures import Found, Order, measure_order, plan
 from training.evaluation.realism.reference import load_reference
 from training.evaluation.realism.sheets import write_sheets
+from training.evaluation.workers import measure_all
 
 TITLES = {
     "research": "Research stills, A4C",
@@ -45,7 +46,7 @@ class Task:
 def run_report(task: Task) -> dict[str, Any]:
     """Measure, print the tables on stderr, write report, values and sheets into the folder; give the summary."""
     orders = plan(task.cines, task.seed)
-    found = measure_all(orders, task.workers)
+    found = measure_all(measure_order, orders, task.workers, "measuring simulated cines")
     rows = compare(found, load_reference())
     by_style = compare_styles(orders, found)
     summary = summarise(rows, by_style, task)
