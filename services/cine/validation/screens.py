@@ -133,16 +133,15 @@ a point (up to 0.35 over simulated cines), the outline of several is flat on top
 MOST_WAIST = 0.66
 MOST_STACKED_WAIST = 0.36
 """Two wide parts with less than this between them, under a flat top or in a loose outline; or with hardly anything
-between them, in any. One simulated view in 200 has under 0.7, where a shadow parts it, none under 0.38; under a flat
-top, which zooms have, none under 0.9. Two sectors have up to 0.65."""
+between them, in any. One simulated view in 160 has under 0.75, where a shadow parts it. Two sectors have up to 0.65."""
 
 MOST_LOOSE_FILL = 0.65
 """Share of an outline that is echo, small gaps closed, up to which it may go round two sectors; one view has 0.66 and
 more over simulated cines."""
 
-LEAST_LOOSE_TOP = 0.3
+LEAST_WIDE_TOP = 0.3
 """Width of an outline a tenth of the way down over its largest width, up to which its sides meet in one probe: what is
-not seen within is the dark side of one sector."""
+not seen within is the dark side of one sector. The outline round two sectors has 0.33 and more."""
 
 MOVING_GREY = 0.6
 """Temporal deviation of echo, grey levels, however dark it is."""
@@ -187,7 +186,7 @@ def _has_two_sectors(evidence: Evidence) -> bool:
     if any(part.area_fraction >= least and not _is_box(part) for part in evidence.beside):
         return True
     echo = echo_mask(evidence.frame, evidence.motion, evidence.inside, MOVING_GREY)
-    is_loose = echo[evidence.inside].mean() <= MOST_LOOSE_FILL and top_width(evidence.inside) >= LEAST_LOOSE_TOP
+    is_loose = echo[evidence.inside].mean() <= MOST_LOOSE_FILL and top_width(evidence.inside) >= LEAST_WIDE_TOP
     return waist(echo) <= (MOST_WAIST if is_loose or _has_flat_top(evidence.inside) else MOST_STACKED_WAIST)
 
 
@@ -197,7 +196,7 @@ def _is_fan(part: Part) -> bool:
 
 def _has_flat_top(inside: BoolArray) -> bool:
     """Tell whether an outline is flat on top though the border does not cut it."""
-    return top_width(inside) >= LEAST_FLAT_TOP and not inside[:2].any()
+    return top_width(inside) >= LEAST_WIDE_TOP and not inside[:2].any()
 
 
 # ---- no echocardiogram ----------------------------------------------------------------------------------------------
@@ -242,11 +241,7 @@ def _foreign() -> Finding:
 
 DARK_GREY = 48
 """Nearly the brightest of a sector (its 95th percentile), grey levels, under which nothing can be told: under a fifth
-of the scale. Simulated cines of all styles are above 79, gain turned down by half of the scale leaves 41."""
-
-DARK_MEAN_GREY = 13
-"""Mean of a sector, grey levels, that is dark for all its few bright specks: a twentieth of the scale. Gain turned down
-leaves up to 11, the darkest simulated view has 15."""
+of the scale. Simulated cines of all sources are above 86; gain turned down by half of the scale leaves 20 to 69."""
 
 MOST_LIT_FRACTION = 0.08
 """Share of a screen without a sector that is visible, under which it is called nearly black."""
@@ -262,7 +257,7 @@ def find_dark(evidence: Evidence) -> Finding | None:
         is_dark = (evidence.frame > VISIBLE_GREY).mean() < MOST_LIT_FRACTION
     else:
         greys = evidence.frame[evidence.inside]
-        is_dark = np.percentile(greys, 95) < DARK_GREY or greys.mean() < DARK_MEAN_GREY
+        is_dark = bool(np.percentile(greys, 95) < DARK_GREY)
     message = "The picture is nearly black. Check gain and probe contact, and send a cine that shows the heart."
     return Finding(FindingCode.DARK, message) if is_dark else None
 
