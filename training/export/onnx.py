@@ -6,8 +6,10 @@ import contextlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from torch import nn
 
@@ -75,7 +77,19 @@ def export_onnx(network: nn.Module, spec: ModelSpec, path: Path) -> None:
         )
     if program is None:
         raise RuntimeError("torch.onnx exported nothing; expected a program")
-    program.save(path, external_data=False)
+    model = program.model_proto
+    forget_source(model)
+    onnx.save(model, path)
+
+
+def forget_source(model: onnx.ModelProto) -> None:
+    """Take out what the exporter notes of the source: stack traces with the maker's folders, larger than the rest."""
+    graph = model.graph
+    del graph.value_info[:]
+    parts: list[Any] = [model, graph, *graph.node, *graph.input, *graph.output]
+    for part in parts:
+        part.doc_string = ""
+        del part.metadata_props[:]
 
 
 def check_parity(path: Path, golden: Golden, tolerance: float = PARITY_TOLERANCE) -> float:

@@ -20,7 +20,7 @@ def plain_smoke() -> dict[str, Any]:
 
 
 def test_every_preset_reads_and_survives_a_round_trip(tmp_path: Path) -> None:
-    assert preset_names() == ("cpu", "gpu", "small", "smoke")
+    assert preset_names() == ("cpu", "cpu_long", "gpu", "small", "smoke")
     for name in preset_names():
         config = load_preset(name)
         assert config.recipe == name

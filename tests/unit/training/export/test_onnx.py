@@ -48,6 +48,12 @@ def test_one_file_holds_everything(exported: Path) -> None:
     assert [path.name for path in exported.parent.iterdir()] == ["model.onnx"]
 
 
+def test_the_file_tells_nothing_of_its_makers_folders(exported: Path) -> None:
+    served = Path(__file__).parents[4] / "model_repository/view_classifier/1/model.onnx"
+    for path in (exported, served):
+        assert b".py" not in path.read_bytes()
+
+
 @pytest.mark.parametrize("fault", [1e-3, float("nan")])
 def test_other_answers_are_refused(exported: Path, fault: float) -> None:
     golden = make_golden()
