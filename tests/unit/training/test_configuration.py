@@ -77,7 +77,7 @@ def test_words_become_members_of_their_closed_set() -> None:
 
 
 def test_unknown_preset_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="cpu, gpu, small, smoke"):
+    with pytest.raises(ConfigError, match="cpu, cpu_long, gpu, small, smoke"):
         load_preset("huge")
 
 
