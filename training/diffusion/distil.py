@@ -75,6 +75,7 @@ class DistilTask:
         error = (student.put_together(noisy, answer, row) - wanted) / row.out
         return error.square().mean()
 
+    @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Compare with the teacher's own walk from the same noise, and measure fine detail."""
         student, config = as_denoiser(network), self._config

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,7 @@ def _count(images: ImageSet, styles: tuple[str, ...]) -> dict[str, dict[str, int
 
 def _check_nodes(config: DistilConfig) -> None:
     nodes = config.nodes
-    is_falling = all(first > second for first, second in zip(nodes, (*nodes[1:], 0.0), strict=True))
+    is_falling = all(first > second for first, second in pairwise((*nodes, 0.0)))
     if not 1 <= len(nodes) <= MOST_EVALUATIONS or not is_falling or config.batch_size < len(nodes):
         raise ConfigError(
             found=f"nodes {nodes} and batches of {config.batch_size}",

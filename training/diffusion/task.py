@@ -42,6 +42,7 @@ class DiffusionTask:
         chances = (objective.drop_view, objective.drop_style)
         return loss_of(denoiser, clean, drop(condition, self._styles, chances, generator), generator)
 
+    @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Measure denoising of held-out images, and the fine detail of as many drawn with their views and styles."""
         denoiser, config = as_denoiser(network), self._config

@@ -86,9 +86,11 @@ def export_onnx(network: nn.Module, spec: ModelSpec, path: Path) -> None:
 
 
 def forget_source(model: onnx.ModelProto) -> None:
-    """Take out what the exporter notes of the source: stack traces with the maker's folders, larger than a small model."""
-    del model.graph.value_info[:]
-    for part in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.functions):
+    """Take out what the exporter notes of the source: stack traces with the maker's folders, more than a small model."""
+    graph = model.graph
+    del graph.value_info[:]
+    parts: list[Any] = [model, graph, *graph.node, *graph.input, *graph.output]
+    for part in parts:
         part.doc_string = ""
         del part.metadata_props[:]
 
