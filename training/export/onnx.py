@@ -86,7 +86,7 @@ def export_onnx(network: nn.Module, spec: ModelSpec, path: Path) -> None:
 
 
 def forget_source(model: onnx.ModelProto) -> None:
-    """Take out what the exporter notes of the source: stack traces with the maker's folders, more than a small model."""
+    """Take out what the exporter notes of the source: stack traces with folders of the maker, more than a small model."""
     graph = model.graph
     del graph.value_info[:]
     parts: list[Any] = [model, graph, *graph.node, *graph.input, *graph.output]

@@ -1,4 +1,4 @@
-"""The smoke experiment, and images that can be told apart: bright squares, a place for each view, a width for a style."""
+"""The smoke experiment, and images that can be told apart: a bright box, its place the view, its width the style."""
 
 from __future__ import annotations
 
