@@ -18,6 +18,11 @@ PATCH_PX = 4
 
 EMBEDDING_FEATURES = 256
 
+BANDS = 2
+"""Fine bands of the noisy picture that are let through to the answer, as much of each as every pixel asks for."""
+
+_LEAST_POWER = 1e-6
+
 _NORM_GROUPS = 8
 _SLOWEST, _FASTEST = 0.5, 64.0
 """Radians a unit of log(sigma) / 4, which spans about two units."""
@@ -60,7 +65,7 @@ class LeanNetwork(nn.Module):
         falling = list(reversed(widths))
         self.narrow = nn.ModuleList(nn.Conv2d(below, width, 1) for below, width in pairwise(falling))
         self.norm = nn.GroupNorm(_NORM_GROUPS, widths[0])
-        self.answer = start_at_zero(nn.Conv2d(widths[0], PATCH_PX**2, 3, padding=1))
+        self.answer = start_at_zero(nn.Conv2d(widths[0], (1 + BANDS) * PATCH_PX**2, 3, padding=1))
 
     def forward(self, image: Tensor, level: Tensor, condition: Condition) -> Tensor:
         """Turn a scaled noisy image [B, 1, 112, 112] and its noise level [B] into one like it."""
@@ -80,4 +85,19 @@ class LeanNetwork(nn.Module):
             if height:
                 inner = functional.interpolate(self.narrow[height - 1](inner), scale_factor=2.0, mode="nearest")
             inner = block(inner + kept.pop(), embedding)
-        return functional.pixel_shuffle(self.answer(functional.silu(self.norm(inner))), PATCH_PX)
+        answer = functional.pixel_shuffle(self.answer(functional.silu(self.norm(inner))), PATCH_PX)
+        # [B, 48, 28, 28] -> [B, 3, 112, 112]: what to add, and how much of each fine band to let through
+        return answer[:, :1] + (answer[:, 1:] * fine_bands(image)).sum(dim=1, keepdim=True)
+
+
+def fine_bands(image: Tensor) -> Tensor:
+    """Split off what is finer than about 3 px, and than about 6 px, each with a root mean square of 1, [B, 2, H, W]."""
+    smooth = _smooth(image)
+    smoother = _smooth(_smooth(smooth))
+    bands = torch.cat([image - smooth, smooth - smoother], dim=1)
+    return bands * (bands.square().mean(dim=(2, 3), keepdim=True) + _LEAST_POWER).rsqrt()
+
+
+def _smooth(image: Tensor) -> Tensor:
+    """Average over 3x3 pixels; beyond the border the picture goes on as its last line."""
+    return functional.avg_pool2d(functional.pad(image, (1, 1, 1, 1), mode="replicate"), 3, stride=1)

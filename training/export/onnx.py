@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,11 @@ def export_onnx(network: nn.Module, spec: ModelSpec, path: Path) -> None:
         torch.zeros(_EXAMPLE_BATCH, *tensor.shape, dtype=_TYPES[tensor.datatype]) for tensor in spec.inputs
     )
     batch = torch.export.Dim("batch", min=1, max=spec.max_batch_size)
-    with contextlib.redirect_stdout(io.StringIO()):  # the exporter prints its progress to stdout, which is for answers
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        warnings.catch_warnings(),
+    ):  # its progress goes to stdout, for answers
+        warnings.filterwarnings("ignore", "# The axis name: batch will not be used")  # all inputs share the one axis
         program = torch.onnx.export(
             network.eval(),
             examples,
@@ -86,7 +91,7 @@ def export_onnx(network: nn.Module, spec: ModelSpec, path: Path) -> None:
 
 
 def forget_source(model: onnx.ModelProto) -> None:
-    """Take out what the exporter notes of the source: stack traces with folders of the maker, more than a small model."""
+    """Take out what the exporter notes of the source: stack traces with the maker's folders, larger than the rest."""
     graph = model.graph
     del graph.value_info[:]
     parts: list[Any] = [model, graph, *graph.node, *graph.input, *graph.output]

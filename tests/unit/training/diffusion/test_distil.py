@@ -58,18 +58,14 @@ def test_own_steps_change_where_lessons_start() -> None:
         assert float(make_task(0.0).loss(student, 0)) != float(make_task(1.0).loss(student, 0))
 
 
-def test_lessons_can_be_learned() -> None:
+def test_a_small_step_against_the_gradient_teaches_the_lesson() -> None:
     task = make_task()
     student = task.build().train()
-    optimiser = torch.optim.Adam(student.parameters(), 2e-3)
-    losses = []
-    for _ in range(12):
-        loss = task.loss(student, 0)
-        losses.append(float(loss.detach()))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    assert losses[-1] < 0.7 * losses[0]
+    before = task.loss(student, 0)
+    before.backward()
+    torch.optim.SGD(student.parameters(), 1e-3).step()
+    with torch.no_grad():
+        assert float(task.loss(student, 0)) < float(before.detach())
 
 
 def test_validation_compares_with_the_teachers_own_walk() -> None:
@@ -80,7 +76,8 @@ def test_validation_compares_with_the_teachers_own_walk() -> None:
 
 
 def test_small_batches_reach_every_node() -> None:
-    assert float(make_task(batch_size=3).loss(make_denoiser(), 0)) > 0
+    with torch.no_grad():
+        assert float(make_task(batch_size=3).loss(make_denoiser(), 0)) > 0
 
 
 @pytest.mark.parametrize("nodes", [(), (1.0, 2.0), (5.0, 4.0, 3.0, 2.0, 1.0), (1.0, 0.0)])

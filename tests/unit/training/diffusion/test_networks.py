@@ -17,7 +17,7 @@ HALF_BYTES = 2
 GRAPH_BYTES = 600_000
 """Nodes of four evaluations, and small tensors kept in single precision."""
 
-MOST_MULTIPLY_ADDS = 600e6
+MOST_MULTIPLY_ADDS = 560e6
 """Four evaluations in about 45 ms of one core, of 67 ms that 30 images a second on two cores leave for all."""
 
 
