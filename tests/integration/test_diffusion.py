@@ -33,7 +33,7 @@ BATCH = 16
 BARE_MACHINE = """
 import sys
 for name in ("rich", "typer", "safetensors", "onnx", "onnxruntime", "onnxscript", "pydicom", "av", "grpc",
-             "google.protobuf", "tritonclient", "pydantic", "PIL", "torchvision", "yaml"):
+             "google.protobuf", "tritonclient", "pydantic", "PIL", "torchvision"):
     sys.modules[name] = None
 import runpy
 runpy.run_module("training.diffusion", run_name="__main__", alter_sys=True)
