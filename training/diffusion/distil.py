@@ -11,8 +11,8 @@ a training for each halving, and adversarial ways are sharper still but need wat
 
 Part of the batches starts where the student's own steps lead: later nodes then learn to mend what earlier ones do.
 
-Measured on a teacher of the preset small after 500 steps: 140 steps of 16 images bring four evaluations from .111 to .033
-of the teacher's own walk (root mean square), and their fine detail from .34 to .86 of real images', the teacher's .91.
+Measured on a teacher of the preset small after 500 steps: 140 steps of 16 images bring four evaluations from .111 to
+.033 of the teacher's own walk (root mean square), and their fine detail from .34 to .86 of real images' (teacher: .91).
 
 Reference:
     Salimans and Ho 2022, Progressive Distillation (the target of one step); Meng 2023, On Distillation of Guided
