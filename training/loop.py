@@ -1,7 +1,7 @@
 """The one training loop. What differs between trainings is a task: what to build, what to minimise, what to measure.
 
 Every step draws its data from (seed, step) alone, so a run that was killed and resumed ends with the same weights as
-one that was not (same machine and thread count).
+one that was not (same machine and thread count). Under torchrun every process takes batches of its own.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from training.parallel import joined, share_gradients, this_process, wait_for_all
 from training.progress import show_progress
 from training.tensor_file import read_tensors, write_tensors
 
@@ -87,7 +88,7 @@ class Task(Protocol):
         """Build the network with fresh weights; the loop has seeded torch."""
 
     def loss(self, network: nn.Module, step: int) -> Tensor:
-        """Give the loss of the batch that belongs to a step, a scalar; runs under the loop's precision."""
+        """Give the loss of the batch of this number, a scalar; runs under the loop's precision."""
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Measure the averaged weights on held-out data."""
@@ -130,23 +131,29 @@ def train(task: Task, config: LoopConfig, folder: Path, *, stop_after: int | Non
     Raises:
         TrainingDivergedError: the loss is not finite.
     """
+    with joined():
+        return _train(task, config, folder, config.steps if stop_after is None else min(stop_after, config.steps))
+
+
+def _train(task: Task, config: LoopConfig, folder: Path, last: int) -> TrainingState:
     torch.set_num_threads(config.threads)
     folder.mkdir(parents=True, exist_ok=True)
     state = start_state(task, config)
     resume(state, folder / CHECKPOINT_FILE)
-    last = config.steps if stop_after is None else min(stop_after, config.steps)
+    is_first = this_process().is_first
     started = time.monotonic() - state.spent_s
     with show_progress("training", config.steps) as advance:
         while state.step < last:
             loss = take_step(task, config, state)
             state.spent_s = time.monotonic() - started
             advance(state.step, f"loss {loss:.3f}")
-            if state.step % config.validate_every_steps == 0 or state.step == config.steps:
+            if is_first and (state.step % config.validate_every_steps == 0 or state.step == config.steps):
                 note_validation(task, config, state, folder / HISTORY_FILE)
-            if state.step % config.checkpoint_every_steps == 0 or state.step == last:
+            if is_first and (state.step % config.checkpoint_every_steps == 0 or state.step == last):
                 save(state, folder / CHECKPOINT_FILE)
-    if state.step == config.steps:
+    if is_first and state.step == config.steps:
         write_tensors(folder / WEIGHTS_FILE, state.ema.state_dict(), {"step": str(state.step)})
+    wait_for_all()
     return state
 
 
@@ -168,9 +175,10 @@ def take_step(task: Task, config: LoopConfig, state: TrainingState) -> float:
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate_at(state.step, config)
     state.network.train()
-    torch.manual_seed(config.seed * 1_000_003 + state.step)  # dropout is drawn from the step as well
+    batch = this_process().batch_of(state.step)
+    torch.manual_seed(config.seed * 1_000_003 + batch)  # dropout is drawn from the batch as well
     with torch.autocast(config.device.value, torch.bfloat16, enabled=is_half(config)):
-        loss = task.loss(state.network, state.step)
+        loss = task.loss(state.network, batch)
     value = float(loss.detach())
     if not math.isfinite(value):
         raise TrainingDivergedError(
@@ -179,6 +187,7 @@ def take_step(task: Task, config: LoopConfig, state: TrainingState) -> float:
         )
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
+    share_gradients(state.network)
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), _GRADIENT_NORM_LIMIT)
     state.optimiser.step()
     state.step += 1

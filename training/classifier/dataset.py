@@ -83,13 +83,25 @@ def load_frames(split: Split, config: ClassifierConfig, cache_folder: Path) -> F
         The frames in the order of `order_cines`.
     """
     orders = order_cines(split, config)
-    size = config.data.shard_cines
+    return load_rendered(split.value, orders, (config.data.shard_cines, config.data.workers), cache_folder)
+
+
+def load_rendered(name: str, orders: tuple[CineOrder, ...], work: tuple[int, int], cache_folder: Path) -> FrameSet:
+    """Give the frames of some cines in their order, rendering what is not in the cache.
+
+    Args:
+        name: first part of the folder's name.
+        orders: which cines.
+        work: cines of one file, and processes that render.
+        cache_folder: where shards are kept; one folder below it for each list of orders.
+    """
+    size, workers = work
     pieces = [orders[start : start + size] for start in range(0, len(orders), size)]
-    folder = cache_folder / f"{split}-{_digest(orders)}"
+    folder = cache_folder / f"{name}-{_digest(orders)}"
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"shard-{index:04d}-of-{len(pieces):04d}.npz" for index in range(len(pieces))]
     missing = [(piece, path) for piece, path in zip(pieces, paths, strict=True) if not path.exists()]
-    _render_all(missing, config.data.workers, f"rendering {split}")
+    _render_all(missing, workers, f"rendering {name}")
     return _join([_read(path) for path in paths])
 
 

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from services.cine.cine import FloatArray
-from services.cine.errors import ConfigError
-from services.cine.preprocessing import MODEL_SIDE_PX, preprocessing_fingerprint, to_tensor
+from services.cine.preprocessing import MODEL_SIDE_PX, to_tensor
 from services.cine.views import ANSWERED_VIEWS
 from services.models.spec import VIEW_CLASSIFIER
 from training.classifier.card import write_classifier_card
 from training.classifier.config import ClassifierConfig
 from training.classifier.dataset import render
 from training.classifier.networks import CalibratedNetwork, ViewNetwork, count_multiply_adds, count_parameters
-from training.classifier.recipe import CHECKPOINT_FILE
 from training.classifier.simulation import CineOrder, random_style
 from training.configuration import build_config
 from training.export.onnx import answer_in_torch
 from training.export.repository_writer import Export, write_model
 from training.loop import WEIGHTS_FILE
+from training.run_folder import read_checkpoint
 from training.tensor_file import read_tensors
 
 LEFT_OUT_FILE = "families.md"
@@ -75,29 +73,6 @@ def export_classifier(checkpoint_folder: Path, repository: Path) -> Path:
         card=lambda sha256, parity: write_classifier_card(checkpoint, facts, sha256, parity),
     )
     return write_model(export, repository)
-
-
-def read_checkpoint(folder: Path) -> dict[str, Any]:
-    """Read what a finished run left.
-
-    Raises:
-        ConfigError: there is none, or its frames were preprocessed otherwise.
-    """
-    path = folder / CHECKPOINT_FILE
-    if not path.exists():
-        raise ConfigError(
-            found=f"no {CHECKPOINT_FILE} in {folder}",
-            expected="a finished training run",
-            advice="Run `echoplane train classifier` to its end first; it goes on where it stopped.",
-        )
-    checkpoint: dict[str, Any] = json.loads(path.read_text())
-    if checkpoint["preprocessing"] != preprocessing_fingerprint():
-        raise ConfigError(
-            found=f"a run on frames of preprocessing {checkpoint['preprocessing']}",
-            expected=f"{preprocessing_fingerprint()}, which this version does",
-            advice="Train again.",
-        )
-    return checkpoint
 
 
 def load_network(checkpoint: dict[str, Any], folder: Path) -> ViewNetwork:

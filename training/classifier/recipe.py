@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-import subprocess
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from services.cine.errors import ConfigError
 from services.cine.preprocessing import preprocessing_fingerprint
 from training.classifier.calibration import Calibration, calibrate
 from training.classifier.config import ClassifierConfig
@@ -20,11 +16,8 @@ from training.classifier.report import Measured, report_on
 from training.classifier.splits import Split
 from training.classifier.task import ClassifierTask, change_cines, predict_cines
 from training.configuration import to_plain
-from training.loop import WEIGHTS_FILE, is_half, train
-
-CONFIG_FILE = "config.json"
-CHECKPOINT_FILE = "checkpoint.json"
-RENDERING_FILE = "rendering.json"
+from training.loop import train
+from training.run_folder import CHECKPOINT_FILE, RENDERING_FILE, add_up, describe_compute, find_commit, keep_config
 
 
 @dataclass(frozen=True)
@@ -60,7 +53,7 @@ def train_classifier(config: ClassifierConfig, folder: Path, cache_folder: Path)
     keep_config(config, folder)
     started = time.monotonic()
     parts = {split: load_frames(split, config, cache_folder) for split in Split}
-    rendering_s = _add_up(folder / RENDERING_FILE, time.monotonic() - started)
+    rendering_s = add_up(folder / RENDERING_FILE, time.monotonic() - started)
     task = ClassifierTask(config, parts[Split.TRAIN], parts[Split.CALIBRATION])
     state = train(task, config.loop, folder)
     calibrated_on = predict_cines(state.ema, _for_calibration(parts[Split.CALIBRATION], config))
@@ -77,7 +70,7 @@ def train_classifier(config: ClassifierConfig, folder: Path, cache_folder: Path)
         "trained_on": "simulated",
         "commit": find_commit(),
         "calibration": asdict(calibration),
-        "compute": describe_compute(config, rendering_s, state.spent_s),
+        "compute": describe_compute(config.loop, rendering_s, state.spent_s),
         "report": report,
     }
     (folder / CHECKPOINT_FILE).write_text(json.dumps(checkpoint, indent=1))
@@ -86,58 +79,3 @@ def train_classifier(config: ClassifierConfig, folder: Path, cache_folder: Path)
 
 def _for_calibration(frames: FrameSet, config: ClassifierConfig) -> FrameSet:
     return change_cines(frames, config.augmentation, config.loop.seed) if config.calibration.is_changed else frames
-
-
-def keep_config(config: ClassifierConfig, folder: Path) -> None:
-    """Save the resolved configuration beside the run, or hold it to the one that is there.
-
-    Raises:
-        ConfigError: the folder holds another one.
-    """
-    path = folder / CONFIG_FILE
-    folder.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        path.write_text(json.dumps(to_plain(config), indent=1))
-    elif json.loads(path.read_text()) != to_plain(config):
-        raise ConfigError(
-            found=f"a run of another configuration in {folder}",
-            expected="the same one, to go on with, or an empty folder",
-            advice="Choose another --out, or delete that folder.",
-        )
-
-
-def describe_compute(config: ClassifierConfig, rendering_s: float, training_s: float) -> dict[str, Any]:
-    """Say what the run cost, for the card."""
-    return {
-        "rendering_s": round(rendering_s),
-        "training_s": round(training_s),
-        "device": config.loop.device.value,
-        "precision": "bf16" if is_half(config.loop) else "fp32",
-        "threads": config.loop.threads,
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "weights": WEIGHTS_FILE,
-    }
-
-
-def find_commit() -> str:
-    """Name the commit of the code that runs, with a plus where files differ from it; "unknown" outside a checkout."""
-    here = Path(__file__).parent
-
-    def ask(*arguments: str) -> str:
-        command = ["git", *arguments]  # the user's own git, as on their path
-        answer = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)  # noqa: S603
-        return answer.stdout.strip() if answer.returncode == 0 else ""
-
-    try:
-        commit = ask("rev-parse", "--short=12", "HEAD")
-        return commit + ("+" if ask("status", "--porcelain") else "") if commit else "unknown"
-    except FileNotFoundError:
-        return "unknown"
-
-
-def _add_up(path: Path, spent_s: float) -> float:
-    """Add the time of this run to that of earlier, killed ones."""
-    total_s = spent_s + (json.loads(path.read_text())["spent_s"] if path.exists() else 0.0)
-    path.write_text(json.dumps({"spent_s": total_s}))
-    return float(total_s)

@@ -10,7 +10,9 @@ from services.cine.cine import FloatArray, TimesArray
 from services.cine.views import ANSWERED_VIEWS, View
 from training.simulator.cine import SimulatedCine, simulate_cine
 from training.simulator.heart.subject import draw_subject
-from training.simulator.styles import FAMILIES, RANDOM_STYLE
+from training.simulator.sources.catalogue import catalogue
+from training.simulator.sources.recipes import ViewShares
+from training.simulator.styles import FAMILIES, RANDOM_STYLE, STYLES
 
 FAR_KINDS = (
     *(("spectral", "pw"), ("spectral", "cw"), ("spectral", "tissue"), ("m_mode", "sweep"), ("m_mode", "scroll")),
@@ -96,3 +98,13 @@ def families() -> dict[str, tuple[str, ...]]:
 def random_style(left_out: tuple[str, ...]) -> str:
     """Name the style whose every factor is drawn by itself, from the sources of all families but those left out."""
     return "-".join((RANDOM_STYLE, *left_out))
+
+
+def styles() -> tuple[str, ...]:
+    """Give every named style, in the order of their numbers."""
+    return tuple(STYLES)
+
+
+def thesis_views(style: str) -> ViewShares | None:
+    """Give the share of each view in the thesis's set of this name; None where it has none."""
+    return catalogue()[style].view_shares

@@ -89,14 +89,14 @@ def _turn(styles: tuple[str, ...], index: int, view: View, data: DataConfig) -> 
 def _train(subject: int, view: View, style: str, data: DataConfig, rng: np.random.Generator) -> CineOrder:
     size_px = data.train_sizes_px[int(rng.integers(len(data.train_sizes_px)))]
     shown, plane, variant, kind = _draw_other(view, data, rng)
-    times_ms = _draw_times_ms(data.train_frames if variant == "b_mode" else min(FAR_FRAMES, data.train_frames), rng)
+    times_ms = draw_times_ms(data.train_frames if variant == "b_mode" else min(FAR_FRAMES, data.train_frames), rng)
     is_still = bool(rng.random() < data.still_share)
     return CineOrder(subject, shown, style, size_px, tuple(times_ms), plane, variant, kind, is_still, data.without)
 
 
 def _evaluate(subject: int, view: View, style: str, data: DataConfig, rng: np.random.Generator) -> CineOrder:
     shown, plane, variant, kind = _draw_other(view, data, rng)
-    times_ms = _draw_times_ms(data.evaluation_frames, rng)
+    times_ms = draw_times_ms(data.evaluation_frames, rng)
     return CineOrder(subject, shown, style, data.evaluation_size_px, tuple(times_ms), plane, variant, kind)
 
 
@@ -114,7 +114,7 @@ def _draw_other(view: View, data: DataConfig, rng: np.random.Generator) -> tuple
     return TARGET_VIEWS[int(rng.integers(len(TARGET_VIEWS)))], None, variant, kind
 
 
-def _draw_times_ms(count: int, rng: np.random.Generator) -> TimesArray:
+def draw_times_ms(count: int, rng: np.random.Generator) -> TimesArray:
     """Spread times over a beat, each shifted within its own share of it."""
     step_ms = BEAT_MS / count
     start_ms = rng.uniform(0.0, _LATEST_START_MS)

@@ -19,13 +19,13 @@ from training.classifier.config import ClassifierConfig
 from training.classifier.dataset import load_frames
 from training.classifier.metrics import balanced_accuracy
 from training.classifier.predictions import CinePredictions
-from training.classifier.recipe import keep_config
 from training.classifier.report import measure, subgroups
 from training.classifier.simulation import families
 from training.classifier.splits import Split
 from training.classifier.task import ClassifierTask, predict_cines
 from training.export.cards import write_table
 from training.loop import train
+from training.run_folder import keep_config
 
 CINES_FILE, CALIBRATION_FILE = "left_out.npz", "calibration.json"
 TABLE_FILE, REPORT_FILE = "families.csv", "families.md"

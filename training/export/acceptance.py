@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.cine.errors import ModelContractError
 from training.export.triton_process import FloatArray
@@ -30,7 +31,7 @@ class Server(Protocol):
     def config(self, model: str) -> dict[str, Any]:
         """Give a model's configuration."""
 
-    def infer(self, model: str, inputs: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    def infer(self, model: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, FloatArray]:
         """Run a model once."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
-from services.cine.cine import FloatArray
 from services.models.onnx_backend import Provider, open_session
 from services.models.spec import ModelSpec
 
@@ -22,6 +23,7 @@ PARITY_TOLERANCE = 1e-4
 """Largest difference of any output, absolute, between torch and onnxruntime on the golden input."""
 
 _EXAMPLE_BATCH = 2
+_TYPES = {"FP32": torch.float32, "INT64": torch.int64}
 
 
 class ParityError(RuntimeError):
@@ -37,15 +39,15 @@ class Golden:
         outputs: by tensor name, as torch gave them.
     """
 
-    inputs: dict[str, FloatArray]
-    outputs: dict[str, FloatArray]
+    inputs: dict[str, NDArray[Any]]
+    outputs: dict[str, NDArray[Any]]
 
     def save(self, path: Path) -> None:
         """Write both to one npz file."""
         np.savez_compressed(path, **self.inputs, **self.outputs)  # type: ignore[arg-type]
 
 
-def answer_in_torch(network: nn.Module, spec: ModelSpec, inputs: dict[str, FloatArray]) -> Golden:
+def answer_in_torch(network: nn.Module, spec: ModelSpec, inputs: dict[str, NDArray[Any]]) -> Golden:
     """Ask the trained network, in float32 on the CPU."""
     network.eval()
     with torch.no_grad():
@@ -62,9 +64,15 @@ def export_onnx(network: nn.Module, spec: ModelSpec, path: Path) -> None:
         spec: names and shapes.
         path: of the file.
     """
-    examples = tuple(torch.zeros(_EXAMPLE_BATCH, *tensor.shape) for tensor in spec.inputs)
+    examples = tuple(
+        torch.zeros(_EXAMPLE_BATCH, *tensor.shape, dtype=_TYPES[tensor.datatype]) for tensor in spec.inputs
+    )
     batch = torch.export.Dim("batch", min=1, max=spec.max_batch_size)
-    with contextlib.redirect_stdout(io.StringIO()):  # the exporter prints its progress to stdout, which is for answers
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        warnings.catch_warnings(),
+    ):  # its progress goes to stdout, for answers
+        warnings.filterwarnings("ignore", "# The axis name: batch will not be used")  # all inputs share the one axis
         program = torch.onnx.export(
             network.eval(),
             examples,

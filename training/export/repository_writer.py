@@ -12,7 +12,8 @@ from torch import nn
 
 from services.cine.preprocessing import preprocessing_fingerprint
 from services.models.spec import ModelSpec
-from training.export.onnx import Golden, check_parity, export_onnx
+from training.export.half_precision import halve_weights
+from training.export.onnx import PARITY_TOLERANCE, Golden, check_parity, export_onnx
 from training.export.triton_config import write_config
 
 VERSION = "1"
@@ -28,6 +29,8 @@ class Export:
         golden: an input and torch's answers.
         parameters: what clients must know of the weights; digest and fingerprint are added here.
         card: the model card, given the ONNX file's sha256 and the largest difference to torch.
+        tolerance: largest difference of any output between torch and onnxruntime.
+        is_half: whether the file holds its weights in half precision.
     """
 
     spec: ModelSpec
@@ -35,6 +38,8 @@ class Export:
     golden: Golden
     parameters: dict[str, str]
     card: Callable[[str, float], str]
+    tolerance: float = PARITY_TOLERANCE
+    is_half: bool = False
 
 
 def write_model(export: Export, repository: Path) -> Path:
@@ -56,7 +61,9 @@ def write_model(export: Export, repository: Path) -> Path:
         weights = made / VERSION / "model.onnx"
         weights.parent.mkdir(parents=True)
         export_onnx(export.network, export.spec, weights)
-        worst = check_parity(weights, export.golden)
+        if export.is_half:
+            halve_weights(weights)
+        worst = check_parity(weights, export.golden, export.tolerance)
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()
         export.golden.save(weights.with_name("golden.npz"))
         stamps = {

@@ -142,8 +142,19 @@ def _on_gpu(onnx: ModelConfig) -> ModelConfig:
 
 
 def _warmup(name: str, batch_size: int, spec: ModelSpec) -> ModelWarmup:
-    """Run random frames through every instance before it counts as ready, so that no caller pays for the first call."""
-    inputs = {t.name: ModelWarmup.Input(data_type=_datatype(t), dims=t.shape, random_data=True) for t in spec.inputs}
+    """Run random numbers through every instance before it counts as ready, so that no caller pays for the first call.
+
+    An index is 0: a random one would point at nothing.
+    """
+    inputs = {
+        tensor.name: ModelWarmup.Input(
+            data_type=_datatype(tensor),
+            dims=tensor.shape,
+            random_data=tensor.datatype == "FP32" or None,
+            zero_data=tensor.datatype != "FP32" or None,
+        )
+        for tensor in spec.inputs
+    }
     return ModelWarmup(name=name, batch_size=batch_size, count=1, inputs=inputs)
 
 

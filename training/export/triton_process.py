@@ -24,6 +24,8 @@ from services.cine.errors import ModelUnavailableError
 
 FloatArray = NDArray[np.float32]
 
+_DATATYPES = {"float32": "FP32", "int64": "INT64"}
+
 START_TIMEOUT_S = 180.0
 """A server that has not loaded and warmed its models by then does not come: TensorRT engines take tens of seconds."""
 
@@ -57,12 +59,12 @@ class TritonProcess:
         """Give a model's configuration as the server reads it."""
         return dict(json.loads(self._expect("GET", f"/v2/models/{model}/config")[1]))
 
-    def infer(self, model: str, inputs: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    def infer(self, model: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, FloatArray]:
         """Run a model once over HTTP with Triton's binary tensor extension.
 
         Args:
             model: its name.
-            inputs: float32 by tensor name, batch first.
+            inputs: float32 or int64 by tensor name, batch first.
 
         Returns:
             Every output, by name.
@@ -70,12 +72,7 @@ class TritonProcess:
         Raises:
             ModelUnavailableError: the server refused.
         """
-        tensors = [
-            {"name": name, "shape": a.shape, "datatype": "FP32", "parameters": {"binary_data_size": a.nbytes}}
-            for name, a in inputs.items()
-        ]
-        header = json.dumps({"inputs": tensors, "parameters": {"binary_data_output": True}}).encode()
-        body = header + b"".join(np.ascontiguousarray(array, np.float32).tobytes() for array in inputs.values())
+        header, body = pack(inputs)
         headers, answer = self._expect("POST", f"/v2/models/{model}/infer", body, {_HEADER_LENGTH: str(len(header))})
         return _unpack(answer, int(headers[_HEADER_LENGTH]))
 
@@ -160,6 +157,25 @@ def _wait(server: TritonProcess, log: Path) -> None:
                 advice=f"Read {log}.",
             )
         time.sleep(0.05)
+
+
+def pack(inputs: Mapping[str, NDArray[Any]]) -> tuple[bytes, bytes]:
+    """Write a request in Triton's binary tensor extension: its header, and the header with the tensors behind it.
+
+    Raises:
+        KeyError: an input is neither float32 nor int64.
+    """
+    tensors = [
+        {
+            "name": name,
+            "shape": array.shape,
+            "datatype": _DATATYPES[array.dtype.name],
+            "parameters": {"binary_data_size": array.nbytes},
+        }
+        for name, array in inputs.items()
+    ]
+    header = json.dumps({"inputs": tensors, "parameters": {"binary_data_output": True}}).encode()
+    return header, header + b"".join(np.ascontiguousarray(array).tobytes() for array in inputs.values())
 
 
 def _unpack(answer: bytes, header_length: int) -> dict[str, FloatArray]:

@@ -23,7 +23,9 @@ def make_app() -> typer.Typer:
     return app
 
 
-@pytest.mark.parametrize("verb", [["train"], ["train", "classifier"], ["export"], ["simulate"]])
+@pytest.mark.parametrize(
+    "verb", [["train"], ["train", "classifier"], ["train", "diffusion"], ["train", "distil"], ["export"], ["simulate"]]
+)
 def test_every_verb_explains_itself(verb: list[str]) -> None:
     answer = RUNNER.invoke(make_app(), [*verb, "--help"])
     assert answer.exit_code == 0
@@ -34,6 +36,19 @@ def test_resolved_experiment_is_printed_as_json() -> None:
     answer = RUNNER.invoke(make_app(), ["train", "classifier", "--preset", "gpu", "--print-config"])
     assert answer.exit_code == 0
     assert json.loads(answer.stdout)["loop"]["device"] == "cuda"
+
+
+@pytest.mark.parametrize("verb", [["diffusion"], ["distil", "--teacher", "nowhere"]], ids=["diffusion", "distil"])
+def test_resolved_generator_is_printed_as_json(verb: list[str]) -> None:
+    answer = RUNNER.invoke(make_app(), ["train", *verb, "--preset", "gpu", "--print-config"])
+    assert answer.exit_code == 0
+    assert json.loads(answer.stdout)["loop"]["device"] == "cuda"
+
+
+def test_own_images_name_the_styles_of_a_generator(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("file,view,style,subject\na.png,A4C,mine,one\n")
+    arguments = ["train", "diffusion", "--preset", "smoke", "--images", str(tmp_path), "--print-config"]
+    assert json.loads(RUNNER.invoke(make_app(), arguments).stdout)["data"]["styles"] == ["mine"]
 
 
 def test_unknown_preset_is_a_configuration_error() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from services.cine.cine import FloatArray
 from services.cine.errors import ModelContractError
 from training.export.acceptance import TOLERANCES, judge, relative_shift, tile
+from training.export.triton_process import pack
 
 RNG = np.random.default_rng(3)
 GOLDEN: dict[str, FloatArray] = {
@@ -77,3 +79,13 @@ def test_outputs_are_measured_against_their_size() -> None:
 def test_answer_of_another_shape_is_a_broken_contract() -> None:
     with pytest.raises(ModelContractError, match="logits"):
         judge(Recorder(), "m", {**GOLDEN, "logits": GOLDEN["logits"][:, :3]})
+
+
+def test_request_spells_every_type_and_holds_every_byte() -> None:
+    inputs = {"noise": np.ones((2, 3), np.float32), "view": np.array([[4], [1]], np.int64)}
+    header, body = pack(inputs)
+    tensors = json.loads(header)["inputs"]
+    assert [tensor["datatype"] for tensor in tensors] == ["FP32", "INT64"]
+    assert body == header + inputs["noise"].tobytes() + inputs["view"].tobytes()
+    with pytest.raises(KeyError):
+        pack({"noise": np.ones(1, np.float64)})

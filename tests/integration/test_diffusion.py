@@ -1,0 +1,159 @@
+"""A generator in a minute: trained, killed and resumed, distilled, exported, and asked through onnxruntime."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from services.cine.errors import ConfigError
+from services.models.onnx_backend import Provider, check_graph, open_session
+from services.models.repository import load_config
+from services.models.spec import ECHO_SYNTHESIZER
+from training.configuration import to_plain
+from training.diffusion.config import DiffusionConfig, DistilConfig, load_preset
+from training.diffusion.contact_sheet import draw_unfinished
+from training.diffusion.dataset import load_parts
+from training.diffusion.export import PARITY_TOLERANCE, export_synthesizer
+from training.diffusion.recipe import distil_diffusion, train_diffusion
+from training.diffusion.task import DiffusionTask
+from training.export.models import export_run
+from training.loop import train
+from training.tensor_file import read_tensors
+
+ROOT = Path(__file__).parents[2]
+BATCH = 16
+
+BARE_MACHINE = """
+import sys
+for name in ("rich", "typer", "safetensors", "onnx", "onnxruntime", "onnxscript", "pydicom", "av", "grpc",
+             "google.protobuf", "tritonclient", "pydantic", "PIL", "torchvision"):
+    sys.modules[name] = None
+import runpy
+runpy.run_module("training.diffusion", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Finished smoke runs in `teacher/` and `student/`, the model in `repository/`, rendered frames in `frames/`."""
+    folder = tmp_path_factory.mktemp("diffusion")
+    train_diffusion(load_preset("smoke", DiffusionConfig), folder / "teacher", folder / "frames")
+    distil = load_preset("smoke", DistilConfig)
+    distil_diffusion(distil, folder / "teacher", folder / "student", folder / "frames")
+    export_run(folder / "student", folder / "repository")
+    return folder
+
+
+def run(*arguments: str, launcher: tuple[str, ...] = ()) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *launcher, *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_graph_makes_the_images_of_torch_in_any_batch(made: Path) -> None:
+    folder = made / "repository" / ECHO_SYNTHESIZER.name
+    session = open_session(folder / "1" / "model.onnx", Provider.CPU, 1)
+    check_graph(session, ECHO_SYNTHESIZER)
+    with np.load(folder / "1" / "golden.npz") as golden:
+        rows = np.arange(BATCH) % len(golden["noise"])
+        asked = {name: golden[name][rows] for name in ("noise", "view", "style")}
+        (images,) = session.run(["images"], asked)
+        assert np.abs(images - golden["images"][rows]).max() < PARITY_TOLERANCE
+    assert np.abs(images).max() <= 1.0
+    assert np.ptp(images) > 0.1
+
+
+def test_served_file_is_small_and_says_what_it_is(made: Path) -> None:
+    folder = made / "repository" / ECHO_SYNTHESIZER.name
+    parameters = load_config(folder).parameters
+    assert parameters["styles"].string_value == "lvh,dynamic,tmed"
+    assert parameters["trained_on"].string_value == "simulated"
+    assert int(parameters["evaluations"].string_value) <= 4
+    card = (folder / "card.md").read_text()
+    for words in ("simulated data only", "Not a medical device", "guidance", "sha256", "Limits", "dynamic"):
+        assert words in card
+
+
+def test_killed_run_ends_as_one_that_was_not(made: Path, tmp_path: Path) -> None:
+    config = load_preset("smoke", DiffusionConfig)
+    task = DiffusionTask(config, load_parts(config.data, made / "frames"), len(config.data.styles))
+    train(task, config.loop, tmp_path, stop_after=6)
+    train(task, config.loop, tmp_path)
+    weights = [read_tensors(folder / "weights.safetensors")[0] for folder in (made / "teacher", tmp_path)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_unfinished_run_can_be_looked_at(made: Path) -> None:
+    sheet = draw_unfinished(made / "teacher")
+    assert sheet.shape == (4 * 114, 8 * 114)
+    assert sheet.std() > 0
+
+
+def test_what_is_no_student_is_not_exported_and_no_teacher_not_distilled(made: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="train distil"):
+        export_synthesizer(made / "teacher", tmp_path)
+    with pytest.raises(ConfigError, match="train diffusion"):
+        distil_diffusion(load_preset("smoke", DistilConfig), made / "student", tmp_path / "run", made / "frames")
+
+
+def test_training_needs_only_torch_numpy_and_opencv(made: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(to_plain(load_preset("smoke", DiffusionConfig))))
+    run("-c", BARE_MACHINE, "train", str(config), str(tmp_path / "run"), str(made / "frames"))
+    found = [(folder / "weights.safetensors").read_bytes() for folder in (made / "teacher", tmp_path / "run")]
+    assert found[0] == found[1]
+
+
+def test_two_processes_do_what_one_with_twice_the_batch_does(made: Path, tmp_path: Path) -> None:
+    smoke = load_preset("smoke", DiffusionConfig)
+    one = replace(
+        smoke, loop=replace(smoke.loop, steps=2, validate_every_steps=9), sampling=replace(smoke.sampling, images=0)
+    )
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(to_plain(one)))
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    run(
+        "-m", "training.diffusion", "train", str(config), str(tmp_path / "two"), str(made / "frames"), launcher=launcher
+    )
+    task = DiffusionTask(one, load_parts(one.data, made / "frames"), len(one.data.styles))
+    alone = train(_Pairs(task), one.loop, tmp_path / "alone")
+    both = read_tensors(tmp_path / "two" / "weights.safetensors")[0]
+    for name, weight in alone.ema.state_dict().items():
+        assert torch.allclose(both[name], weight, atol=1e-6), name
+
+
+class _Pairs:
+    """One process that takes the batches of two."""
+
+    def __init__(self, task: DiffusionTask) -> None:
+        self.task = task
+        self.build, self.validate = task.build, task.validate
+
+    def loss(self, network: torch.nn.Module, step: int) -> torch.Tensor:
+        return (self.task.loss(network, 2 * step) + self.task.loss(network, 2 * step + 1)) / 2
+
+
+def test_a_folder_of_ones_own_images_becomes_a_model(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = ["file,view,style,subject"]
+    for index, view in enumerate(("A2C", "A4C", "PLAX", "PSAX") * 8):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), rng.integers(0, 255, (112, 112), dtype=np.uint8))
+        lines.append(f"{index}.png,{view},{('mine', 'theirs')[index % 2]},person {index}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    smoke = load_preset("smoke", DiffusionConfig)
+    data = replace(smoke.data, folder=str(tmp_path), styles=("mine", "theirs"))
+    train_diffusion(replace(smoke, data=data), tmp_path / "teacher", tmp_path / "frames")
+    distil_diffusion(
+        load_preset("smoke", DistilConfig), tmp_path / "teacher", tmp_path / "student", tmp_path / "frames"
+    )
+    folder = export_run(tmp_path / "student", tmp_path / "repository")
+    assert load_config(folder).parameters["styles"].string_value == "mine,theirs"
+    assert load_config(folder).parameters["trained_on"].string_value == "own images"

@@ -1,0 +1,1 @@
+"""Echocardiograms from noise: what is learned, how it is sampled, and how that is brought down to a few steps."""
