@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.cine.preprocessing import MODEL_SIDE_PX
-from services.cine.views import ANSWERED_VIEWS
+from services.cine.views import ANSWERED_VIEWS, TARGET_VIEWS
 
 
 @dataclass(frozen=True)
@@ -63,3 +63,26 @@ VIEW_CLASSIFIER = ModelSpec(
     labels=tuple(view.value for view in ANSWERED_VIEWS),
     max_batch_size=64,
 )
+
+ECHO_SYNTHESIZER = ModelSpec(
+    name="echo_synthesizer",
+    inputs=(
+        TensorSpec("noise", (1, MODEL_SIDE_PX, MODEL_SIDE_PX), "standard normal"),
+        TensorSpec(
+            "view", (1,), f"index into {', '.join(TARGET_VIEWS)}; {len(TARGET_VIEWS)}: any", datatype="INT64"
+        ),
+        TensorSpec(
+            "style", (1,), "index into the parameter `styles` of config.pbtxt; their number: any", datatype="INT64"
+        ),
+    ),
+    outputs=(
+        TensorSpec(
+            "images",
+            (1, MODEL_SIDE_PX, MODEL_SIDE_PX),
+            "as services.cine.preprocessing makes frames: [-1, 1], -1 outside the sector",
+        ),
+    ),
+    labels=(),
+    max_batch_size=16,
+)
+"""Noise, view and source style in, images out; guidance and all sampler steps are inside the graph."""
