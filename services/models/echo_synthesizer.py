@@ -1,4 +1,4 @@
-"""What the synthesizer means: seeds, views and styles in, images out; the same image for a seed whatever stands beside it."""
+"""What the synthesizer means: seeds, views and styles in, images out; a seed's image is the same in every batch."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ANY_STYLE = "any"
 """No style in particular: the model draws one."""
 
 BATCH = ECHO_SYNTHESIZER.max_batch_size
-"""Every inference has this many images, the last ones thrown away where fewer are wanted: kernels add up in an order that
-depends on the shape of a batch, and an image must not depend on how many were asked for with it."""
+"""Every inference has this many images, the last ones thrown away where fewer are wanted: kernels add up in an order
+that depends on the shape of a batch, and an image must not depend on how many were asked for with it."""
 
 _IN_RANGE = 1.01
 """Largest absolute value of a pixel; more than a hundredth over 1 is no rounding."""
@@ -70,7 +70,7 @@ async def synthesize(backend: Backend, draws: Sequence[Draw], timeout_s: float) 
         },
         timeout_s,
     )
-    images = outputs[ECHO_SYNTHESIZER.outputs[0].name]
+    images = np.asarray(outputs[ECHO_SYNTHESIZER.outputs[0].name], np.float32)
     if images.shape != (BATCH, *ECHO_SYNTHESIZER.outputs[0].shape) or not _are_pixels(images):
         raise ModelContractError(
             found=f"images of shape {images.shape}, or not all of their pixels in [-1, 1]",

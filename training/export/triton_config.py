@@ -142,8 +142,16 @@ def _on_gpu(onnx: ModelConfig) -> ModelConfig:
 
 
 def _warmup(name: str, batch_size: int, spec: ModelSpec) -> ModelWarmup:
-    """Run random frames through every instance before it counts as ready, so that no caller pays for the first call."""
-    inputs = {t.name: ModelWarmup.Input(data_type=_datatype(t), dims=t.shape, random_data=True) for t in spec.inputs}
+    """Run random frames through every instance before it counts as ready, so that no caller pays for the first call.
+
+    What is an index is 0: random ones would lie outside every table.
+    """
+    inputs = {
+        t.name: ModelWarmup.Input(
+            data_type=_datatype(t), dims=t.shape, **{"zero_data" if t.datatype == "INT64" else "random_data": True}
+        )
+        for t in spec.inputs
+    }
     return ModelWarmup(name=name, batch_size=batch_size, count=1, inputs=inputs)
 
 
