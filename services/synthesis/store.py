@@ -78,8 +78,7 @@ class Store:
         with _translated():
             self._files.invalidate_cache()
             found = self._files.find(f"{self._root}/{folder}", detail=True)
-        cut = len(self._root.removeprefix(self._files.root_marker)) if not self._is_local else len(self._root)
-        return {path[cut:].lstrip("/"): int(each["size"]) for path, each in found.items()}
+        return {path[len(self._root) + 1 :]: int(each["size"]) for path, each in found.items()}
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files that are there.
