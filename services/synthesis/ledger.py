@@ -70,8 +70,6 @@ class JobState(StrEnum):
     DONE = "DONE"
 
 
-
-
 class LeaseLostError(Exception):
     """The job is another worker's now, or is to be cancelled: stop, and write nothing more of it."""
 

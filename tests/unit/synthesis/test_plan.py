@@ -51,9 +51,7 @@ def test_any_first_part_is_as_balanced_as_the_whole(counts: dict[Cell, int], see
 
 
 @given(COUNTS, SEEDS, st.integers(1, 3))
-def test_a_larger_batch_begins_with_the_images_of_a_smaller_one(
-    counts: dict[Cell, int], seed: int, times: int
-) -> None:
+def test_a_larger_batch_begins_with_the_images_of_a_smaller_one(counts: dict[Cell, int], seed: int, times: int) -> None:
     def images(factor: int) -> set[tuple[Cell, int, int]]:
         larger = {cell: count * factor for cell, count in counts.items()}
         return {(unit.cell, unit.number, unit.seed) for unit in plan(order_of(larger, seed))}
