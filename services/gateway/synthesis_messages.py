@@ -111,7 +111,7 @@ def read_page(request: synthesis_pb2.ListSynthesisJobsRequest) -> tuple[int, int
 def to_response(made: Made, order: Order, studio: Studio) -> synthesis_pb2.GenerateBatchResponse:
     """Put an image on the wire."""
     unit, artefact = made.unit, made.artefact
-    check = "NOT_DONE" if studio.copy_filter is None else "PASSED"
+    check = "PASSED" if studio.copy_index else "NOT_DONE"
     return synthesis_pb2.GenerateBatchResponse(
         index=unit.index,
         total=order.total,

@@ -55,6 +55,23 @@ class Made:
     artefact: Artefact
 
 
+class Maker(Protocol):
+    """Makes the images of units, wherever it does so."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Which weights make the images."""
+
+    @property
+    def copy_index(self) -> str:
+        """Name the index that images are held against; empty where there is none."""
+
+    def make(
+        self, units: Iterable[Unit], batch_seed: int, image_format: ImageFormat
+    ) -> AsyncGenerator[list[Made], None]:
+        """Make images, some at a time, in any order; as `Studio.make`."""
+
+
 @dataclass(frozen=True)
 class Studio:
     """Everything that making images needs.
@@ -75,6 +92,11 @@ class Studio:
     def identity(self) -> ModelIdentity:
         """Which weights make the images."""
         return self.backend.identity
+
+    @property
+    def copy_index(self) -> str:
+        """Name the index that images are held against; empty where there is none."""
+        return "" if self.copy_filter is None else self.copy_filter.identity
 
     async def make(
         self, units: Iterable[Unit], batch_seed: int, image_format: ImageFormat

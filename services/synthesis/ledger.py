@@ -147,8 +147,8 @@ class Ledger:
             database.execute("PRAGMA journal_mode = WAL")
             database.executescript(_SCHEMA)
 
-    def create(self, request_id: str, order: Order, model_sha256: str, now_s: float) -> Job:
-        """Write a job down, or give the one that is there for that request.
+    def create(self, request_id: str, order: Order, model_sha256: str, now_s: float, job_id: str = "") -> Job:
+        """Write a job down, or give the one that is there for that request; without a name it gets a random one.
 
         Raises:
             RequestInvalidError: that one is of another order.
@@ -168,7 +168,7 @@ class Ledger:
                 database.execute(
                     "INSERT INTO jobs (job_id, request_id, plan, total, model_sha256, state, created_s)"
                     " VALUES (?, ?, ?, ?, ?, 'QUEUED', ?)",
-                    (uuid.uuid4().hex, request_id, text, order.total, model_sha256, now_s),
+                    (job_id or uuid.uuid4().hex, request_id, text, order.total, model_sha256, now_s),
                 )
             (job,) = _jobs(database, "WHERE request_id = ?", request_id)
         if job.order != order:
@@ -288,6 +288,15 @@ class Ledger:
     def postpone(self, job: Job, owner: str, why: tuple[str, str], retry_s: float) -> None:
         """Let a job wait until then; `why` is reason and message. Raises as `finish`."""
         self._end(job, owner, JobState.WAITING, (*why, "", 0.0, retry_s))
+
+    def reopen(self, job_id: str) -> None:
+        """Have a job that waits or failed tried again now."""
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE jobs SET state = 'QUEUED', reason = '', message = '', ended_s = 0, due_s = 0"
+                " WHERE job_id = ? AND state IN ('WAITING', 'FAILED')",
+                (job_id,),
+            )
 
     def release(self, job: Job, owner: str) -> None:
         """Give a job back unfinished, for anybody to take at once. Raises as `finish`."""

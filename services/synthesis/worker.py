@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from services.cine.errors import EchoplaneError, ModelContractError, StorageError
-from services.synthesis.generate import Made, Studio
+from services.synthesis.generate import Made, Maker
 from services.synthesis.ledger import ImageRow, Job, JobState, LeaseLostError, Ledger
 from services.synthesis.manifest import MANIFEST, PUBLISHED, Origin, describe, file_name, to_files
 from services.synthesis.plan import SHARD_IMAGES, Unit, next_attempt, plan
@@ -47,7 +47,7 @@ class Worker:
     """
 
     ledger: Ledger
-    studio: Studio
+    studio: Maker
     store: Store
     owner: str
     lease_s: float = 10.0
@@ -166,8 +166,7 @@ class Worker:
         self._check_model(job)
         rows = await asyncio.to_thread(self.ledger.rows, job)
         made = [_of_attempt(unit, row.attempt, job.order.seed) for unit, row in zip(units, rows, strict=True)]
-        copy_filter = self.studio.copy_filter
-        origin = Origin(self.studio.identity, self.card, "" if copy_filter is None else copy_filter.identity)
+        origin = Origin(self.studio.identity, self.card, self.studio.copy_index)
         await asyncio.to_thread(self.ledger.renew, job, self.owner, self.clock() + self.lease_s)
         for name, data in to_files(describe(job.order, made, rows, origin)).items():
             await asyncio.to_thread(self.store.put, f"{job.job_id}/{name}", data)

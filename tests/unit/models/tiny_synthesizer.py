@@ -1,4 +1,4 @@
-"""The smallest graph that keeps the synthesizer's contract: smoothed noise on a pattern of the view, at a style's level."""
+"""The smallest graph that keeps the synthesizer's contract: noise on a pattern of the view, at a style's level."""
 
 from __future__ import annotations
 
