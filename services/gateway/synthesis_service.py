@@ -54,8 +54,8 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
         self, request: synthesis_pb2.GenerateBatchRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[synthesis_pb2.GenerateBatchResponse]:
         """Make a small batch; a caller who is gone stops it after the inference that runs."""
-        with self._counted(METHOD, request.request_id or uuid.uuid4().hex):
-            checked_identifier("request_id", request.request_id)
+        with self._counted(METHOD) as asked:
+            asked.request_id = checked_identifier("request_id", request.request_id) or uuid.uuid4().hex
             order = read_order(request, self.studio.identity.styles, self.max_batch_images)
             async with self.admission.admitted(), self.admission.working(), aclosing(self.make(order)) as batches:
                 async for batch in batches:
@@ -73,8 +73,8 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
         self, request: synthesis_pb2.CreateSynthesisJobRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> synthesis_pb2.CreateSynthesisJobResponse:
         """Write a job down."""
-        with self._counted("CreateSynthesisJob", request.request_id):
-            request_id = checked_identifier("request_id", request.request_id, least=1)
+        with self._counted("CreateSynthesisJob") as asked:
+            asked.request_id = request_id = checked_identifier("request_id", request.request_id, least=1)
             identity = self.studio.identity
             order = read_order(request, identity.styles, self.max_job_images)
             job = await self._ask(lambda ledger: ledger.create(request_id, order, identity.sha256, time.time()))
@@ -113,12 +113,12 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
         return await asyncio.to_thread(lambda: question(self.open_ledger()))
 
     @contextmanager
-    def _counted(self, method: str, request_id: str = "") -> Iterator[None]:
+    def _counted(self, method: str) -> Iterator[_Asked]:
         """Count a request's outcome and time, and log one line of it."""
-        start = time.perf_counter()
+        start, asked = time.perf_counter(), _Asked()
         outcome, reason = "error", "CANCELLED"
         try:
-            yield
+            yield asked
             outcome, reason = "accepted", ""
         except EchoplaneError as error:
             reason = error.reason.value
@@ -130,4 +130,11 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
             spent = time.perf_counter() - start
             self.metrics.requests.labels(method, outcome, reason).inc()
             self.metrics.request_duration.labels(method).observe(spent)
-            _log.info("synthesis", method=method, outcome=outcome, reason=reason, duration_s=round(spent, 4))
+            words = {"method": method, "request_id": asked.request_id, "outcome": outcome, "reason": reason}
+            _log.info("synthesis", **words, duration_s=round(spent, 4))
+
+
+class _Asked:
+    """What is known of a request, once it is known to be well formed."""
+
+    request_id = ""
