@@ -21,6 +21,7 @@ from services.models.spec import ECHO_SYNTHESIZER
 from services.predict import PemFile, read_tls
 from services.runtime.logs import configure_logs
 from services.synthesis.batch_folder import batch_name, save_sheet
+from services.synthesis.copies import open_copy_check
 from services.synthesis.generate import Made, Maker, Studio
 from services.synthesis.ledger import Job, JobState, Ledger
 from services.synthesis.plan import ImageFormat
@@ -172,7 +173,8 @@ class Here:
             return stack.enter_context(open_ray_studio(self.repository, _INFER_TIMEOUT_S))
         backend = OnnxBackend(self.repository, ECHO_SYNTHESIZER, threads=self.threads)
         stack.push_async_callback(backend.close)
-        return Studio(backend, None, None, _INFER_TIMEOUT_S)
+        copies = open_copy_check(None, self.repository / ECHO_SYNTHESIZER.name, backend.identity.sha256, None)
+        return Studio(backend, copies, None, _INFER_TIMEOUT_S)
 
     def _ledger_path(self, batch_id: str) -> Path:
         """Keep the list beside the images of a folder; SQLite needs a disk, so a URL's lies in the user's cache."""

@@ -63,6 +63,12 @@ class GatewaySettings(ProcessSettings):
     synthesis_output: str = Field("out/synthetic", description="folder or fsspec URL of the jobs' images")
     synthesis_ledger: Path = Field(Path("out/synthetic.sqlite"), description="list of jobs, on a local disk")
     synthesis_lease_s: float = Field(10.0, ge=0.5, description="how long a dead worker's job waits for the next")
+    synthesis_copy_index: Path | None = Field(
+        None, description="what the copy filter looks in; by default copy_index.npz of the synthesizer's folder, if any"
+    )
+    synthesis_copy_record: Path | None = Field(
+        None, description="file for why images are copies or none; hints at who was trained on, so it stays here"
+    )
     sandbox_memory_mib: int = Field(4096, ge=1024, description="address space of the process that reads a cine")
     sandbox_cpu_s: int = Field(20, ge=1, description="processor time for reading a cine")
     sandbox_wall_s: int = Field(30, ge=1, description="time for reading a cine")

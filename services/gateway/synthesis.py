@@ -13,7 +13,7 @@ from threading import Lock
 
 import structlog
 
-from services.cine.errors import ModelUnavailableError
+from services.cine.errors import EchoplaneError, ModelUnavailableError
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.settings import BackendKind, GatewaySettings
 from services.gateway.synthesis_service import METHOD, SynthesisService
@@ -23,7 +23,8 @@ from services.models.priority import BackgroundBackend, Gate, give_way
 from services.models.spec import ECHO_SYNTHESIZER
 from services.models.triton_backend import connect_triton
 from services.runtime.rpc import Admission
-from services.synthesis.generate import CopyFilter, Studio
+from services.synthesis.copies import CopyCheck, open_copy_check
+from services.synthesis.generate import Studio
 from services.synthesis.ledger import Ledger
 from services.synthesis.store import Store
 from services.synthesis.worker import Worker
@@ -38,14 +39,14 @@ class Synthesis:
         settings: of the gateway.
         metrics: counts.
         backend: runs the synthesizer, when it is its turn.
-        copy_filter: tells copies; None where there is no index.
+        copies: tells copies; None where there is no index.
 
     Raises:
         ConfigError: the place for images cannot be opened.
     """
 
     def __init__(
-        self, settings: GatewaySettings, metrics: GatewayMetrics, backend: Backend, copy_filter: CopyFilter | None
+        self, settings: GatewaySettings, metrics: GatewayMetrics, backend: Backend, copies: CopyCheck | None
     ) -> None:
         self._settings, self._metrics = settings, metrics
         self._store = Store(settings.synthesis_output)
@@ -54,7 +55,7 @@ class Synthesis:
         self._opening = Lock()
         self._working: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
-        self.studio = Studio(backend, copy_filter, self._threads, settings.synthesis_timeout_s)
+        self.studio = Studio(backend, copies, self._threads, settings.synthesis_timeout_s)
         self.service = SynthesisService(
             studio=self.studio,
             admission=Admission(
@@ -124,7 +125,14 @@ async def open_synthesis(settings: GatewaySettings, metrics: GatewayMetrics, gat
     except ModelUnavailableError as error:
         _log.warning("no_synthesis", reason=error.reason, message=str(error))
         return None
-    return Synthesis(settings, metrics, BackgroundBackend(backend, gate), copy_filter=None)
+    folder = settings.model_repository / ECHO_SYNTHESIZER.name
+    index, record = settings.synthesis_copy_index, settings.synthesis_copy_record
+    try:
+        copies = open_copy_check(index, folder, backend.identity.sha256, record)
+        return Synthesis(settings, metrics, BackgroundBackend(backend, gate), copies)
+    except EchoplaneError:
+        await backend.close()
+        raise
 
 
 async def open_synthesizer(settings: GatewaySettings) -> Backend:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.cine.cine import FloatArray
+from services.cine.cine import FloatArray, IntArray
 from services.cine.errors import ModelContractError
 from services.cine.views import TARGET_VIEWS, View
 from services.models.backend import Backend
@@ -65,8 +65,8 @@ async def synthesize(backend: Backend, draws: Sequence[Draw], timeout_s: float) 
     outputs = await backend.infer(
         {
             "noise": np.stack([noise_of(draw.seed) for draw in padded]),
-            "view": np.array([[TARGET_VIEWS.index(draw.view)] for draw in padded], np.int64),
-            "style": np.array([[_style_index(draw.style, styles)] for draw in padded], np.int64),
+            "view": view_indices(padded)[:, None],
+            "style": style_indices(padded, styles)[:, None],
         },
         timeout_s,
     )
@@ -78,6 +78,20 @@ async def synthesize(backend: Backend, draws: Sequence[Draw], timeout_s: float) 
             advice="Check the served model against its golden pair; half precision may overflow.",
         )
     return np.clip(images[: len(draws)], -1.0, 1.0)
+
+
+def view_indices(draws: Sequence[Draw]) -> IntArray:
+    """Count views as the model does, [N] int64."""
+    return np.array([TARGET_VIEWS.index(draw.view) for draw in draws], np.int64)
+
+
+def style_indices(draws: Sequence[Draw], styles: tuple[str, ...]) -> IntArray:
+    """Count styles as a model of these styles does, [N] int64.
+
+    Raises:
+        ModelContractError: it does not know one.
+    """
+    return np.array([_style_index(draw.style, styles) for draw in draws], np.int64)
 
 
 def _style_index(style: str, styles: tuple[str, ...]) -> int:

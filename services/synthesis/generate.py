@@ -4,42 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
-from services.cine.cine import FloatArray, UInt8Array
+from services.cine.cine import FloatArray
 from services.cine.errors import ModelContractError
 from services.cine.preprocessing import to_frames
 from services.models.backend import Backend
-from services.models.echo_synthesizer import BATCH, synthesize
+from services.models.echo_synthesizer import BATCH, Draw, style_indices, synthesize, view_indices
 from services.models.repository import ModelIdentity
 from services.synthesis.artefacts import Artefact, write_image
+from services.synthesis.copies import CopyCheck
 from services.synthesis.plan import ImageFormat, Unit, next_attempt
+
+_T = TypeVar("_T")
 
 MOST_ATTEMPTS = 20
 """A unit whose image is a copy so many times over comes from a model that has learned its training images by heart."""
-
-
-class CopyFilter(Protocol):
-    """Tells copies of training images."""
-
-    @property
-    def identity(self) -> str:
-        """Name the index it looks in, for the manifest."""
-
-    async def judge(self, images: FloatArray, views: Sequence[str], styles: Sequence[str]) -> list[bool]:
-        """Say of each image whether it is a copy; why stays in the filter's own record.
-
-        Args:
-            images: [N, 1, 112, 112] in [-1, 1].
-            views: what was asked for, N.
-            styles: what was asked for, N; "any" where none was.
-
-        Raises:
-            CapacityError, ModelError: it could not be said.
-        """
 
 
 @dataclass(frozen=True)
@@ -78,13 +62,13 @@ class Studio:
 
     Attributes:
         backend: runs the synthesizer.
-        copy_filter: tells copies; None where the server has no index.
-        threads: where files are written into memory, beside the event loop.
+        copies: tells copies; None where there is no index.
+        threads: where images are looked at and written into memory, beside the event loop.
         infer_timeout_s: how long one inference may take, s.
     """
 
     backend: Backend
-    copy_filter: CopyFilter | None
+    copies: CopyCheck | None
     threads: Executor | None
     infer_timeout_s: float
 
@@ -96,7 +80,7 @@ class Studio:
     @property
     def copy_index(self) -> str:
         """Name the index that images are held against; empty where there is none."""
-        return "" if self.copy_filter is None else self.copy_filter.identity
+        return "" if self.copies is None else self.copies.index
 
     async def make(
         self, units: Iterable[Unit], batch_seed: int, image_format: ImageFormat
@@ -116,12 +100,11 @@ class Studio:
             while running is not None:
                 asked, images = await running
                 running = self._start(waiting)
-                copies = await self._copies(asked, images)
-                waiting.extend(_again(unit, batch_seed) for unit, is_copy in zip(asked, copies, strict=True) if is_copy)
+                copies, made = await self._beside(partial(self._finish, asked, images, image_format))
+                waiting.extend(_again(unit, batch_seed) for unit in copies)
                 running = running or self._start(waiting)
-                kept = [at for at, is_copy in enumerate(copies) if not is_copy]
-                if kept:
-                    yield await self._finish([asked[at] for at in kept], images[kept], image_format)
+                if made:
+                    yield made
         finally:
             if running is not None:
                 running.cancel()
@@ -136,24 +119,26 @@ class Studio:
     async def _infer(self, asked: list[Unit]) -> tuple[list[Unit], FloatArray]:
         return asked, await synthesize(self.backend, [unit.draw for unit in asked], self.infer_timeout_s)
 
-    async def _copies(self, asked: list[Unit], images: FloatArray) -> list[bool]:
-        if self.copy_filter is None:
-            return [False] * len(asked)
-        cells = [unit.cell for unit in asked]
-        return await self.copy_filter.judge(images, [cell.view for cell in cells], [cell.style for cell in cells])
+    async def _beside(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work)
 
-    async def _finish(self, units: list[Unit], images: FloatArray, image_format: ImageFormat) -> list[Made]:
-        model = self.identity
-        frames = to_frames(images)
+    def _finish(
+        self, asked: list[Unit], images: FloatArray, image_format: ImageFormat
+    ) -> tuple[list[Unit], list[Made]]:
+        """Give the units whose images are copies, and the files of the others."""
+        is_copy = self._judge([unit.draw for unit in asked], images)
+        found = list(zip(asked, to_frames(images), is_copy, strict=True))
+        made = [
+            Made(unit, write_image(frame, unit, self.identity, image_format)) for unit, frame, copy in found if not copy
+        ]
+        return [unit for unit, _, copy in found if copy], made
 
-        def write() -> list[Made]:
-            return [Made(unit, write_image(frame, unit, model, image_format)) for unit, frame in _pairs(units, frames)]
-
-        return await asyncio.get_running_loop().run_in_executor(self.threads, write)
-
-
-def _pairs(units: list[Unit], frames: UInt8Array) -> list[tuple[Unit, UInt8Array]]:
-    return list(zip(units, frames, strict=True))
+    def _judge(self, draws: list[Draw], images: FloatArray) -> list[bool]:
+        if self.copies is None:
+            return [False] * len(draws)
+        judged = self.copies.filter.judge(images, view_indices(draws), style_indices(draws, self.identity.styles))
+        self.copies.keep(draws, judged)
+        return [each.is_copy for each in judged]
 
 
 def _again(unit: Unit, batch_seed: int) -> Unit:

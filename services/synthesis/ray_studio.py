@@ -12,6 +12,7 @@ from services.cine.errors import ConfigError, ModelContractError, ModelUnavailab
 from services.models.onnx_backend import OnnxBackend
 from services.models.repository import ModelIdentity, find_weights, identify, load_config
 from services.models.spec import ECHO_SYNTHESIZER
+from services.synthesis.copies import open_copy_check
 from services.synthesis.generate import Made, Studio
 from services.synthesis.plan import ImageFormat, Shard, Unit, shards
 
@@ -29,14 +30,14 @@ class RayStudio:
         processes: that make images; one core each.
     """
 
-    copy_index = ""
-
     def __init__(self, ray: Any, repository: Path, infer_timeout_s: float, processes: int) -> None:
         self._ray = ray
         folder = repository / ECHO_SYNTHESIZER.name
         version = find_weights(folder).parent.name
         self.identity: ModelIdentity = identify(load_config(folder), ECHO_SYNTHESIZER, version, "onnxruntime")
         seat = ray.remote(num_cpus=1)(_Seat)
+        copies = open_copy_check(None, folder, self.identity.sha256, None)
+        self.copy_index = "" if copies is None else copies.index
         arguments = (str(repository.resolve()), self.identity.sha256, infer_timeout_s)
         self._seats = [seat.remote(*arguments) for _ in range(processes)]
 
@@ -80,7 +81,8 @@ class _Seat:
 
     def __init__(self, repository: str, sha256: str, infer_timeout_s: float) -> None:
         self._sha256 = sha256
-        self._studio = Studio(OnnxBackend(Path(repository), ECHO_SYNTHESIZER), None, None, infer_timeout_s)
+        copies = open_copy_check(None, Path(repository, ECHO_SYNTHESIZER.name), sha256, None)
+        self._studio = Studio(OnnxBackend(Path(repository), ECHO_SYNTHESIZER), copies, None, infer_timeout_s)
 
     async def make(self, shard: Shard, batch_seed: int, image_format: ImageFormat) -> list[Made]:
         """Make the images of a shard.

@@ -42,6 +42,7 @@ class Worker:
         lease_s: how long a job stays this worker's after it was last heard of, s.
         card: the generator's model card.
         clock: seconds since 1970.
+        poll_s: how often to look for jobs that others have written down, s.
         told: hears of every batch of images that is in place.
         woken: set to have the worker look for jobs now.
     """
@@ -53,6 +54,7 @@ class Worker:
     lease_s: float = 10.0
     card: str = ""
     clock: Callable[[], float] = time.time
+    poll_s: float = POLL_S
     told: Callable[[list[Made]], None] = lambda made: None
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -70,7 +72,7 @@ class Worker:
                 was_busy = False
             if not was_busy:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.woken.wait(), POLL_S)
+                    await asyncio.wait_for(self.woken.wait(), self.poll_s)
 
     async def work_once(self) -> bool:
         """Take one job as far as it goes; False where there was none.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.cine.cine import FloatArray
+from services.cine.cine import FloatArray, IntArray
 from services.models.repository import ModelIdentity
+from services.synthesis.copies import CopyCheck
 from services.synthesis.generate import Made, Studio
 from services.synthesis.plan import ImageFormat, Order, Unit, plan
 
@@ -48,24 +50,34 @@ class Painter:
         pass
 
 
+@dataclass(frozen=True)
+class Reason:
+    brightness: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    is_copy: bool
+    record: Reason
+
+
 class Suspicious:
     """A copy filter that takes every image whose first pixel is bright for a copy."""
 
-    identity = "index of nothing"
-
     def __init__(self, above: float = 0.3) -> None:
         self.above, self.copies = above, 0
-        self.asked: list[tuple[str, str]] = []
+        self.asked: list[tuple[int, int]] = []
 
-    async def judge(self, images: FloatArray, views: Sequence[str], styles: Sequence[str]) -> list[bool]:
-        self.asked += zip(views, styles, strict=True)
-        verdicts = [bool(image[0, 0, 0] > self.above) for image in images]
-        self.copies += sum(verdicts)
+    def judge(self, images: FloatArray, views: IntArray, styles: IntArray) -> list[Verdict]:
+        self.asked += zip(views.tolist(), styles.tolist(), strict=True)
+        verdicts = [Verdict(bool(image[0, 0, 0] > self.above), Reason(float(image[0, 0, 0]))) for image in images]
+        self.copies += sum(verdict.is_copy for verdict in verdicts)
         return verdicts
 
 
 def studio(painter: Painter | None = None, copy_filter: Suspicious | None = None) -> Studio:
-    return Studio(painter or Painter(), copy_filter, None, 5.0)
+    copies = None if copy_filter is None else CopyCheck(copy_filter, "index of nothing")
+    return Studio(painter or Painter(), copies, None, 5.0)
 
 
 async def made_of(order: Order, by: Studio, units: Sequence[Unit] | None = None) -> list[Made]:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from services.cine.errors import ModelContractError, ModelTimeoutError
-from services.cine.views import View
+from services.cine.views import TARGET_VIEWS, View
 from services.models.echo_synthesizer import BATCH
 from services.synthesis.generate import MOST_ATTEMPTS
 from services.synthesis.plan import Cell, count_per_view, order_of, plan, seed_of
@@ -40,7 +40,8 @@ async def test_copies_are_replaced_by_the_next_seed_of_their_unit_and_counted() 
     for each in made:
         unit = each.unit
         assert unit.seed == seed_of(ORDER.seed, unit.cell, unit.number, unit.attempt)
-    assert set(suspicious.asked) == {(cell.view, cell.style) for cell, _ in ORDER.counts}
+    cells = {(TARGET_VIEWS.index(cell.view), STYLES.index(cell.style)) for cell, _ in ORDER.counts}
+    assert set(suspicious.asked) == cells
 
 
 async def test_a_model_of_nothing_but_copies_is_refused_after_so_many() -> None:
