@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,7 +106,7 @@ class Store:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}{_PART}")
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_PART}")  # two writers of one file keep apart
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with part.open("wb") as file:

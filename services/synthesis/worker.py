@@ -151,7 +151,7 @@ class Worker:
     async def _make(self, job: Job, units: list[Unit]) -> None:
         async with aclosing(self.studio.make(units, job.order.seed, job.order.format)) as batches:
             async for batch in batches:
-                await asyncio.to_thread(self._keep, job, batch)
+                await _whole(asyncio.to_thread(self._keep, job, batch))
                 self.told(batch)
 
     def _keep(self, job: Job, batch: list[Made]) -> None:
@@ -192,6 +192,18 @@ class Worker:
             await asyncio.to_thread(self.store.remove_folder, job.job_id)
             await asyncio.to_thread(self.ledger.bury, job, self.owner, self.clock())
             _log.info("synthesis_job_cancelled")
+
+
+async def _whole(writing: Awaitable[None]) -> None:
+    """Wait for what is being written even when cancelled: its thread cannot be stopped, and the job is then let go."""
+    task = asyncio.ensure_future(writing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()
+        raise
 
 
 def _of_attempt(unit: Unit, attempt: int, batch_seed: int) -> Unit:
