@@ -15,6 +15,9 @@ from services.synthesis.ledger import Job
 from services.synthesis.plan import SEED_BITS, Cell, ImageFormat, Order, count_missing, count_per_view, order_of
 
 DEFAULT_PAGE, MOST_PAGE = 100, 1000
+MOST_ENTRIES = 1000
+"""Of counts, of what there is, and of styles: more than any model has cells."""
+
 _VIEWS = {view_pb2.View.Value(f"VIEW_{view}"): view for view in TARGET_VIEWS}
 _FORMATS = {
     synthesis_pb2.IMAGE_FORMAT_UNSPECIFIED: ImageFormat.PNG,
@@ -66,6 +69,8 @@ def read_order(request: Request, styles: Sequence[str], most: int) -> Order:
 
 
 def _counts(request: Request, styles: Sequence[str]) -> dict[Cell, int]:
+    if max(len(request.counts), len(request.existing), len(request.styles)) > MOST_ENTRIES:
+        raise _invalid(f"more than {MOST_ENTRIES} entries", "one a view and style")
     given = [bool(request.per_view), bool(request.counts), bool(request.existing)]
     if sum(given) != 1:
         raise _invalid(f"{sum(given)} of per_view, counts and existing", "exactly one")

@@ -16,12 +16,16 @@ from services.models.repository import ModelIdentity
 PATIENCE_S = 1.0
 """After so long one background inference goes ahead although views are still asked for: slow, but not never."""
 
-_LOWEST_PRIORITY = 19
+_NICER_BY = 10
+"""Beside a busy thread of ordinary priority one that gives way gets a tenth of a core: slow, but not never."""
+
+_NICEST = 19
 
 
 def give_way() -> None:
-    """Give the calling thread, and those it starts, the lowest priority of the processor; it cannot be taken back."""
-    os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)  # on Linux 0 is this thread, not the process
+    """Give the calling thread, and those it starts, a lower priority on the processor; it cannot be taken back."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)  # on Linux 0 is this thread, not the process
+    os.setpriority(os.PRIO_PROCESS, 0, min(before + _NICER_BY, _NICEST))
 
 
 class Gate:

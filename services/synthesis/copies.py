@@ -52,11 +52,13 @@ class CopyCheck:
     Attributes:
         filter: tells copies.
         index: names what it knows of the training images: the SHA-256 of its file.
+        model_sha256: of the generator's weights that it belongs to.
         keep: writes down why, for the server alone.
     """
 
     filter: CopyFilter
     index: str
+    model_sha256: str
     keep: Callable[[Sequence[Draw], Sequence[Judged]], None] = lambda draws, judged: None
 
 
@@ -114,4 +116,5 @@ def open_copy_check(index: Path | None, folder: Path, model_sha256: str, record:
 
     judge = Filter(load_index(path, model_sha256))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return CopyCheck(judge, digest) if record is None else CopyCheck(judge, digest, PrivateRecord(record).keep)
+    check = CopyCheck(judge, digest, model_sha256)
+    return check if record is None else dataclasses.replace(check, keep=PrivateRecord(record).keep)

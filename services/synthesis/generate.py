@@ -136,6 +136,12 @@ class Studio:
     def _judge(self, draws: list[Draw], images: FloatArray) -> list[bool]:
         if self.copies is None:
             return [False] * len(draws)
+        if self.copies.model_sha256 != self.identity.sha256:
+            raise ModelContractError(
+                found=f"a copy index for weights {self.copies.model_sha256[:12]}",
+                expected=f"one for {self.identity.sha256[:12]}, which are served now",
+                advice="Restart the gateway with the index of these weights.",
+            )
         judged = self.copies.filter.judge(images, view_indices(draws), style_indices(draws, self.identity.styles))
         self.copies.keep(draws, judged)
         return [each.is_copy for each in judged]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
+from typing import ParamSpec, TypeVar
 
 import structlog
 
@@ -26,6 +27,9 @@ RETRY_S = 5.0
 
 POLL_S = 2.0
 """How often a worker looks for jobs that others have written down or let go of."""
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _log = structlog.get_logger()
 
@@ -122,10 +126,12 @@ class Worker:
         if job.state is JobState.CANCELLING:
             raise LeaseLostError
         self._check_model(job)
-        units = plan(job.order)
-        while missing := await self._missing(job, units):
+        units = await asyncio.to_thread(plan, job.order)
+        while missing := await _whole(self._missing, job, units):
             await self._make(job, missing)
-        await self._publish(job, units)
+        self._check_model(job)
+        await _whole(self._publish, job, units)
+        _log.info("synthesis_job_done", total=len(units))
 
     def _check_model(self, job: Job) -> None:
         if job.model_sha256 != self.studio.identity.sha256:
@@ -135,23 +141,23 @@ class Worker:
                 advice="Create the job anew (with another request_id), or serve those weights again.",
             )
 
-    async def _missing(self, job: Job, units: list[Unit]) -> list[Unit]:
+    def _missing(self, job: Job, units: list[Unit]) -> list[Unit]:
         """Hold rows and files to one another: a row without its file goes, a file without a row too."""
-        rows = await asyncio.to_thread(self.ledger.rows, job)
-        sizes = await asyncio.to_thread(self.store.sizes, job.job_id)
+        rows = self.ledger.rows(job)
+        sizes = self.store.sizes(job.job_id)
         names = {f"{job.job_id}/{row.name}": row for row in rows}
         lost = [row.index for name, row in names.items() if sizes.get(name) != row.size_bytes]
         if lost:
-            await asyncio.to_thread(self.ledger.forget, job, self.owner, lost, self.clock() + self.lease_s)
+            self.ledger.forget(job, self.owner, lost, self.clock() + self.lease_s)
         kept = names.keys() | {f"{job.job_id}/{name}" for name in PUBLISHED}  # a kill may come after the manifest too
-        await asyncio.to_thread(self.store.remove, [name for name in sizes if name not in kept])
+        self.store.remove(name for name in sizes if name not in kept)
         there = {row.index for row in rows} - set(lost)
         return [unit for unit in units if unit.index not in there]
 
     async def _make(self, job: Job, units: list[Unit]) -> None:
         async with aclosing(self.studio.make(units, job.order.seed, job.order.format)) as batches:
             async for batch in batches:
-                await _whole(asyncio.to_thread(self._keep, job, batch))
+                await _whole(self._keep, job, batch)
                 self.told(batch)
 
     def _keep(self, job: Job, batch: list[Made]) -> None:
@@ -164,17 +170,17 @@ class Worker:
             rows.append(ImageRow(made.unit.index, made.unit.attempt, name, made.artefact.sha256, len(data)))
         self.ledger.record(job, self.owner, rows, self.clock() + self.lease_s)
 
-    async def _publish(self, job: Job, units: list[Unit]) -> None:
-        self._check_model(job)
-        rows = await asyncio.to_thread(self.ledger.rows, job)
+    def _publish(self, job: Job, units: list[Unit]) -> None:
+        """Put labels, table and manifest in place, then say that the job is done."""
+        rows = self.ledger.rows(job)
         made = [_of_attempt(unit, row.attempt, job.order.seed) for unit, row in zip(units, rows, strict=True)]
-        origin = Origin(self.studio.identity, self.card, self.studio.copy_index)
-        await asyncio.to_thread(self.ledger.renew, job, self.owner, self.clock() + self.lease_s)
-        for name, data in to_files(describe(job.order, made, rows, origin)).items():
-            await asyncio.to_thread(self.store.put, f"{job.job_id}/{name}", data)
-        place = self.store.uri(f"{job.job_id}/{MANIFEST}")
-        await asyncio.to_thread(self.ledger.finish, job, self.owner, place, self.clock())
-        _log.info("synthesis_job_done", total=len(rows))
+        files = to_files(
+            describe(job.order, made, rows, Origin(self.studio.identity, self.card, self.studio.copy_index))
+        )
+        self.ledger.renew(job, self.owner, self.clock() + self.lease_s)
+        for name, data in files.items():
+            self.store.put(f"{job.job_id}/{name}", data)
+        self.ledger.finish(job, self.owner, self.store.uri(f"{job.job_id}/{MANIFEST}"), self.clock())
 
     async def _put_off(self, job: Job, error: EchoplaneError) -> None:
         """Let a job wait where trying again may help, else fail it."""
@@ -194,11 +200,11 @@ class Worker:
             _log.info("synthesis_job_cancelled")
 
 
-async def _whole(writing: Awaitable[None]) -> None:
-    """Wait for what is being written even when cancelled: its thread cannot be stopped, and the job is then let go."""
-    task = asyncio.ensure_future(writing)
+async def _whole(work: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
+    """Do blocking work in a thread, to its end even when cancelled: only then is the job let go."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *arguments, **named))
     try:
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
         if not task.cancelled():

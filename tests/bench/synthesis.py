@@ -1,7 +1,7 @@
 """What making images costs, and what it costs those who ask for views: `make bench`.
 
-Images a second through a gateway, PNG and copy filter included; and the p99 of PredictView with a batch running over its
-p99 without one, in turns within one run, because seconds on a shared machine mean little.
+Images a second through a gateway, PNG and copy filter included; and the p99 of PredictView with a batch running over
+its p99 without one, in turns within one run, because seconds on a shared machine mean little.
 """
 
 from __future__ import annotations

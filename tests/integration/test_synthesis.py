@@ -125,9 +125,20 @@ async def test_a_dicom_batch_is_dicom(gateway: Gateway) -> None:
         (batch(per_view=1, format=9), "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
         (batch(per_view=1, seed=2**53), "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
         (batch(per_view=1, request_id="not one!"), "INVALID_ARGUMENT", "REQUEST_MALFORMED"),
+        (batch(counts=[synthesis_pb2.ViewCount(view=VIEWS[0], count=1)] * 1001), "INVALID_ARGUMENT", None),
         (batch(per_view=4_000_000_000), "INVALID_ARGUMENT", "LIMIT_IMAGES"),
     ],
-    ids=["nothing", "two wishes", "no such view", "no such style", "no such format", "seed", "id", "too many"],
+    ids=[
+        "nothing",
+        "two wishes",
+        "no such view",
+        "no such style",
+        "no such format",
+        "seed",
+        "id",
+        "too long",
+        "too many",
+    ],
 )
 async def test_what_cannot_be_made_is_a_typed_error(
     gateway: Gateway, request_: synthesis_pb2.GenerateBatchRequest, code: str, reason: str | None

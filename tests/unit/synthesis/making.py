@@ -76,7 +76,7 @@ class Suspicious:
 
 
 def studio(painter: Painter | None = None, copy_filter: Suspicious | None = None) -> Studio:
-    copies = None if copy_filter is None else CopyCheck(copy_filter, "index of nothing")
+    copies = None if copy_filter is None else CopyCheck(copy_filter, "index of nothing", IDENTITY.sha256)
     return Studio(painter or Painter(), copies, None, 5.0)
 
 
