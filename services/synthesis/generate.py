@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
 
+import numpy as np
+
 from services.cine.cine import FloatArray
 from services.cine.errors import ModelContractError
 from services.cine.preprocessing import to_frames
@@ -142,7 +144,9 @@ class Studio:
                 expected=f"one for {self.identity.sha256[:12]}, which are served now",
                 advice="Restart the gateway with the index of these weights.",
             )
-        judged = self.copies.filter.judge(images, view_indices(draws), style_indices(draws, self.identity.styles))
+        places = np.minimum(np.arange(BATCH), len(draws) - 1)  # as in inference: no answer may depend on the batching
+        views, styles = view_indices(draws)[places], style_indices(draws, self.identity.styles)[places]
+        judged = self.copies.filter.judge(images[places], views, styles)[: len(draws)]
         self.copies.keep(draws, judged)
         return [each.is_copy for each in judged]
 

@@ -65,13 +65,12 @@ class Suspicious:
     """A copy filter that takes every image whose first pixel is bright for a copy."""
 
     def __init__(self, above: float = 0.3) -> None:
-        self.above, self.copies = above, 0
+        self.above = above
         self.asked: list[tuple[int, int]] = []
 
     def judge(self, images: FloatArray, views: IntArray, styles: IntArray) -> list[Verdict]:
         self.asked += zip(views.tolist(), styles.tolist(), strict=True)
         verdicts = [Verdict(bool(image[0, 0, 0] > self.above), Reason(float(image[0, 0, 0]))) for image in images]
-        self.copies += sum(verdict.is_copy for verdict in verdicts)
         return verdicts
 
 
