@@ -76,7 +76,8 @@ class Worker:
                 was_busy = False
             if not was_busy:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.woken.wait(), self.poll_s)
+                    async with asyncio.timeout(self.poll_s):  # wait_for may lose a cancellation (python/cpython 81839)
+                        await self.woken.wait()
 
     async def work_once(self) -> bool:
         """Take one job as far as it goes; False where there was none.

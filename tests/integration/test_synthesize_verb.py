@@ -125,3 +125,9 @@ def test_a_repository_without_a_synthesizer_says_what_to_do(tmp_path: Path) -> N
 def test_a_batch_goes_to_any_place_that_fsspec_knows(models: Path, tmp_path: Path) -> None:
     folder = made("--per-view", "1", "--model-repository", str(models), "--out", f"file://{tmp_path}/out")
     assert len(images_of(folder)) == 4
+
+
+def test_a_cluster_makes_the_same_batch_to_the_byte(models: Path, tmp_path: Path) -> None:
+    wish = ["--per-view", "40", "--model-repository", str(models)]
+    spread = made(*wish, "--engine", "ray", "--out", str(tmp_path / "ray"))
+    assert files_of(spread) == files_of(made(*wish, "--out", str(tmp_path / "here")))

@@ -70,8 +70,7 @@ class Suspicious:
 
     def judge(self, images: FloatArray, views: IntArray, styles: IntArray) -> list[Verdict]:
         self.asked += zip(views.tolist(), styles.tolist(), strict=True)
-        verdicts = [Verdict(bool(image[0, 0, 0] > self.above), Reason(float(image[0, 0, 0]))) for image in images]
-        return verdicts
+        return [Verdict(bool(image[0, 0, 0] > self.above), Reason(float(image[0, 0, 0]))) for image in images]
 
 
 def studio(painter: Painter | None = None, copy_filter: Suspicious | None = None) -> Studio:
