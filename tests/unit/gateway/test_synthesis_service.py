@@ -171,7 +171,7 @@ async def test_a_job_can_be_cancelled_and_one_that_is_not_there_cannot(tmp_path:
 
 async def test_jobs_that_an_earlier_process_left_are_gone_on_with(tmp_path: Path) -> None:
     async with desk_in(tmp_path, painter=Painter(pause_s=0.02)) as desk:
-        job = await desk.create(request_id="r", per_view=100)
+        job = await desk.create(request_id="r", per_view=40)
         while not (await desk.get(job.job_id)).done:
             await asyncio.sleep(0.01)
     async with desk_in(tmp_path) as after:
