@@ -124,6 +124,8 @@ async def _run(
         _log.info("draining", timeout_s=settings.drain_timeout_s)
     finally:
         readiness.cancel()
+        if synthesis is not None:
+            await synthesis.stop()
         await healthy.enter_graceful_shutdown()
         await server.stop(settings.drain_timeout_s)
         exporter.shutdown()

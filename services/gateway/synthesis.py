@@ -13,7 +13,7 @@ from threading import Lock
 
 import structlog
 
-from services.cine.errors import EchoplaneError, ModelUnavailableError
+from services.cine.errors import EchoplaneError, ModelUnavailableError, StorageError
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.settings import BackendKind, GatewaySettings
 from services.gateway.synthesis_service import METHOD, SynthesisService
@@ -27,7 +27,7 @@ from services.synthesis.copies import CopyCheck, open_copy_check
 from services.synthesis.generate import Studio
 from services.synthesis.ledger import Ledger
 from services.synthesis.store import Store
-from services.synthesis.worker import Worker
+from services.synthesis.worker import RETRY_S, Worker
 
 _log = structlog.get_logger()
 
@@ -82,19 +82,22 @@ class Synthesis:
         if self._working is None:
             self._working = asyncio.create_task(self._work())
 
-    async def close(self) -> None:
-        """Give the job in hand back, and let go of everything."""
+    async def stop(self) -> None:
+        """Give the job in hand back; batches go on."""
         if self._working is not None:
             self._working.cancel()
             with suppress(asyncio.CancelledError):
                 await self._working
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        await self.stop()
         self._threads.shutdown()
         await self.studio.backend.close()
 
     async def _work(self) -> None:
-        ledger = await asyncio.to_thread(self._open_ledger)
         worker = Worker(
-            ledger=ledger,
+            ledger=await self._patiently_opened(),
             studio=self.studio,
             store=self._store,
             owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
@@ -104,6 +107,14 @@ class Synthesis:
             woken=self._woken,
         )
         await worker.run()
+
+    async def _patiently_opened(self) -> Ledger:
+        while True:
+            try:
+                return await asyncio.to_thread(self._open_ledger)
+            except StorageError as error:
+                _log.error("no_list_of_jobs", reason=error.reason, message=str(error))
+                await asyncio.sleep(RETRY_S)
 
     def _open_ledger(self) -> Ledger:
         """Open the list of jobs when it is first needed: a gateway that only names views leaves no file behind."""

@@ -64,7 +64,7 @@ class OnnxBackend:
             workers, thread_name_prefix="onnx", initializer=give_way if is_background else None
         )
         try:  # opened in the pool, because the session's own threads inherit its priority
-            self.session = self._pool.submit(open_session, weights, provider, threads).result()
+            self.session = self._pool.submit(open_session, weights, provider, threads, is_background).result()
             check_graph(self.session, spec)
         except BaseException:
             self._pool.shutdown()
@@ -103,7 +103,9 @@ class OnnxBackend:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def open_session(weights: Path, provider: Provider, threads: int) -> onnxruntime.InferenceSession:
+def open_session(
+    weights: Path, provider: Provider, threads: int, is_background: bool = False
+) -> onnxruntime.InferenceSession:
     """Open an ONNX file on the provider that was asked for, or not at all.
 
     onnxruntime only logs when a provider fails to start and computes on the CPU instead; the session is asked what it
@@ -117,6 +119,8 @@ def open_session(weights: Path, provider: Provider, threads: int) -> onnxruntime
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    if is_background:  # threads that wait for one another by spinning give way to nobody
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if provider not in onnxruntime.get_available_providers():
         raise _no_provider(provider, onnxruntime.get_available_providers())
     if provider is not Provider.CPU:

@@ -12,7 +12,7 @@ import pytest
 from echoplane.v1 import synthesis_pb2, view_pb2
 from prometheus_client import CollectorRegistry
 
-from services.cine.errors import ConfigError, EchoplaneError, JobUnknownError, LimitExceededError, Reason
+from services.cine.errors import ConfigError, EchoplaneError, JobUnknownError, LimitExceededError, Reason, StorageError
 from services.cine.views import TARGET_VIEWS
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.settings import GatewaySettings
@@ -215,3 +215,11 @@ async def test_a_place_for_images_that_cannot_be_opened_stops_the_start(tmp_path
         await open_synthesis(
             settings_of(tmp_path, synthesis_output="nosuch://x"), GatewayMetrics(CollectorRegistry()), Gate()
         )
+
+
+async def test_a_list_of_jobs_that_cannot_be_opened_keeps_no_batch_away(tmp_path: Path) -> None:
+    (tmp_path / "jobs.sqlite").write_bytes(b"this is no database at all " * 100)
+    async with desk_in(tmp_path) as desk:
+        with pytest.raises(StorageError):
+            await desk.create(request_id="r", per_view=1)
+        assert len(await desk.batch(per_view=1)) == 4
