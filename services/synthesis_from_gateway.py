@@ -66,7 +66,7 @@ class There:
                 return await (self._follow(client, order) if self.job else self._receive(client, order))
         except CallError as error:
             raise EchoplaneError(
-                _reason(error.reason),
+                reason_named(error.reason),
                 found=f"a gateway that says {error.code}",
                 expected="a batch",
                 advice=error.message,
@@ -114,7 +114,7 @@ class There:
         if job.state != synthesis_pb2.JOB_STATE_DONE:
             state = synthesis_pb2.JobState.Name(job.state)
             raise EchoplaneError(
-                _reason(job.reason),
+                reason_named(job.reason),
                 found=f"a job that ended as {state}",
                 expected="JOB_STATE_DONE",
                 advice=job.message or "It was cancelled.",
@@ -134,7 +134,7 @@ async def _asked_patiently(client: Client, job_id: str) -> synthesis_pb2.Synthes
             await asyncio.sleep(_POLL_S)
 
 
-def _reason(name: str) -> Reason:
+def reason_named(name: str) -> Reason:
     """Give a reason by its name on the wire; of another version, or without one, nobody can answer."""
     return Reason(name) if name in frozenset(Reason) else Reason.MODEL_UNAVAILABLE
 

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from services.cine.errors import ConfigError, EchoplaneError, Reason
+from services.cine.errors import ConfigError, EchoplaneError
 from services.models.onnx_backend import OnnxBackend
 from services.models.spec import ECHO_SYNTHESIZER
 from services.predict import PemFile, read_tls
@@ -29,7 +29,7 @@ from services.synthesis.progress import images_following
 from services.synthesis.store import Store
 from services.synthesis.wishes import Wish
 from services.synthesis.worker import Worker
-from services.synthesis_from_gateway import There
+from services.synthesis_from_gateway import There, reason_named
 
 _INFER_TIMEOUT_S = 600.0
 _POLL_S = 0.5
@@ -196,7 +196,7 @@ async def _to_the_end(worker: Worker, job: Job) -> Job:
     while (found := worker.ledger.get(job.job_id)).state is not JobState.DONE:
         if found.reason:
             raise EchoplaneError(
-                Reason(found.reason),
+                reason_named(found.reason),
                 found=f"a batch that stopped after {found.done} of {found.order.total} images ({found.message})",
                 expected="all of them",
                 advice="The same command goes on from here.",

@@ -31,6 +31,8 @@ POLL_S = 2.0
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
+_BUG = ("INTERNAL", "internal error")
+
 _log = structlog.get_logger()
 
 
@@ -71,9 +73,6 @@ class Worker:
             except StorageError as error:
                 _log.error("no_list_of_jobs", reason=error.reason, message=str(error))
                 was_busy = False
-            except Exception:  # a border: one job's bug must not end all others
-                _log.exception("unexpected_error", method="SynthesisWorker")
-                was_busy = False
             if not was_busy:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self.poll_s):  # wait_for may lose a cancellation (python/cpython 81839)
@@ -100,6 +99,10 @@ class Worker:
                 raise
             except EchoplaneError as error:
                 await self._put_off(job, error)
+            except Exception:  # a border: a bug ends the job that met it, and no other
+                _log.exception("unexpected_error", method="SynthesisWorker")
+                with suppress(LeaseLostError):
+                    await asyncio.to_thread(self.ledger.fail, job, self.owner, _BUG, self.clock())
         return True
 
     async def _while_held(self, job: Job, work: Awaitable[None]) -> None:

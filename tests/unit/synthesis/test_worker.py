@@ -142,6 +142,14 @@ async def test_a_broken_model_fails_the_job_for_good(tmp_path: Path) -> None:
     assert MANIFEST not in bench.files()
 
 
+async def test_a_bug_fails_the_job_that_met_it_and_no_other(tmp_path: Path) -> None:
+    bench = await stopped_at(tmp_path, 2, ZeroDivisionError("text from inside"))
+    assert (bench.job.state, bench.job.reason, bench.job.message) == (JobState.FAILED, "INTERNAL", "internal error")
+    bench.ledger.create("s", ORDER, IDENTITY.sha256, 0.0)
+    assert await bench.worker().work_once()
+    assert bench.ledger.newest(1)[0].state is JobState.DONE
+
+
 async def test_a_job_of_other_weights_fails_rather_than_mix_them(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     other = bench.ledger.create("s", ORDER, "cd" * 32, 0.0)
