@@ -54,6 +54,9 @@ class GatewaySettings(ProcessSettings):
     drain_timeout_s: float = Field(20.0, ge=0, description="how long running requests may finish after SIGTERM")
     synthesis_threads: int = Field(1, ge=1, le=64, description="threads of one embedded synthesis inference")
     synthesis_timeout_s: float = Field(60.0, gt=0, description="how long one synthesis inference may take")
+    synthesis_batch_timeout_s: float = Field(
+        600.0, gt=0, description="how long one GenerateBatch may take, the time its caller takes to read it included"
+    )
     synthesis_max_queued: int = Field(
         4, ge=0, le=256, description="GenerateBatch calls that may wait for the running one"
     )

@@ -67,6 +67,7 @@ class Synthesis:
             metrics=metrics,
             open_ledger=self._open_ledger,
             wake=self.wake,
+            batch_timeout_s=settings.synthesis_batch_timeout_s,
             max_batch_images=settings.synthesis_max_batch_images,
             max_job_images=settings.synthesis_max_job_images,
         )

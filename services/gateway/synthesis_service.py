@@ -14,7 +14,7 @@ import grpc
 import structlog
 from echoplane.v1 import synthesis_pb2, synthesis_pb2_grpc
 
-from services.cine.errors import EchoplaneError
+from services.cine.errors import DeadlineError, EchoplaneError
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.synthesis_messages import checked_identifier, read_order, read_page, to_job, to_response
 from services.runtime.rpc import Admission
@@ -38,6 +38,7 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
         metrics: counts.
         open_ledger: opens the list of jobs; called when it is first needed.
         wake: called when there is a job to be looked at.
+        batch_timeout_s: how long one GenerateBatch may take, with its caller's reading, s: it keeps others waiting.
         max_batch_images: of one GenerateBatch.
         max_job_images: of one job.
     """
@@ -47,6 +48,7 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
     metrics: GatewayMetrics
     open_ledger: Callable[[], Ledger]
     wake: Callable[[], None]
+    batch_timeout_s: float
     max_batch_images: int
     max_job_images: int
 
@@ -57,10 +59,23 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
         with self._counted(METHOD) as asked:
             asked.request_id = checked_identifier("request_id", request.request_id) or uuid.uuid4().hex
             order = read_order(request, self.studio.identity.styles, self.max_batch_images)
-            async with self.admission.admitted(), self.admission.working(), aclosing(self.make(order)) as batches:
+            async with self.admission.admitted(), self.admission.working(), aclosing(self._timed(order)) as images:
+                async for made in images:
+                    yield to_response(made, order, self.studio)
+
+    async def _timed(self, order: Order) -> AsyncGenerator[Made, None]:
+        """Make the images of an order; one who does not read them in time is cancelled, or told that it is late."""
+        try:
+            async with asyncio.timeout(self.batch_timeout_s), aclosing(self.make(order)) as batches:
                 async for batch in batches:
                     for made in batch:
-                        yield to_response(made, order, self.studio)
+                        yield made
+        except TimeoutError as error:
+            raise DeadlineError(
+                found=f"a batch that is not done after {self.batch_timeout_s:.0f} s",
+                expected="its images made and read by then",
+                advice="Ask for fewer, or create a job (CreateSynthesisJob).",
+            ) from error
 
     async def make(self, order: Order) -> AsyncGenerator[list[Made], None]:
         """Make the images of an order, counted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from collections.abc import AsyncIterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from echoplane.v1 import synthesis_pb2_grpc
+from echoplane.v1 import synthesis_pb2, synthesis_pb2_grpc
 from rich.console import Console
 
 from services.cine.errors import EchoplaneError, Reason
@@ -26,8 +27,10 @@ WISH = Wish(3, (), None, has_styles=False, styles=STYLES, seed=2, format=ImageFo
 
 
 @asynccontextmanager
-async def served(folder: Path, painter: Painter | None = None) -> AsyncIterator[tuple[Desk, str]]:
-    async with desk_in(folder, painter=painter, is_filtered=True) as desk:
+async def served(
+    folder: Path, painter: Painter | None = None, timeout_s: float = 60.0
+) -> AsyncIterator[tuple[Desk, str]]:
+    async with desk_in(folder, painter=painter, is_filtered=True, timeout_s=timeout_s) as desk:
         server = grpc.aio.server(interceptors=[ErrorInterceptor()])
         synthesis_pb2_grpc.add_SynthesisServiceServicer_to_server(desk.service, server)
         port = server.add_insecure_port("127.0.0.1:0")
@@ -77,3 +80,14 @@ async def test_a_job_that_is_cancelled_meanwhile_ends_with_an_error(tmp_path: Pa
         painter.before = cancel
         with pytest.raises(EchoplaneError, match="JOB_STATE_CANCELLED"):
             await there(address, tmp_path, "j").make(replace(WISH, per_view=50))
+
+
+async def test_a_caller_who_does_not_read_keeps_nobody_waiting_for_ever(tmp_path: Path) -> None:
+    async with served(tmp_path, timeout_s=1.0) as (_, address), grpc.aio.insecure_channel(address) as channel:
+        stub = synthesis_pb2_grpc.SynthesisServiceStub(channel)
+        idle = stub.GenerateBatch(synthesis_pb2.GenerateBatchRequest(per_view=25))
+        await idle.read()
+        async with asyncio.timeout(20.0):
+            polite = [image async for image in stub.GenerateBatch(synthesis_pb2.GenerateBatchRequest(per_view=1))]
+        assert len(polite) == 4
+        idle.cancel()

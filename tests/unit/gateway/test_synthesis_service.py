@@ -12,7 +12,15 @@ import pytest
 from echoplane.v1 import synthesis_pb2, view_pb2
 from prometheus_client import CollectorRegistry
 
-from services.cine.errors import ConfigError, EchoplaneError, JobUnknownError, LimitExceededError, Reason, StorageError
+from services.cine.errors import (
+    ConfigError,
+    DeadlineError,
+    EchoplaneError,
+    JobUnknownError,
+    LimitExceededError,
+    Reason,
+    StorageError,
+)
 from services.cine.views import TARGET_VIEWS
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.settings import GatewaySettings
@@ -32,13 +40,16 @@ ENDED = {DONE, CANCELLED, synthesis_pb2.JOB_STATE_FAILED}
 class Desk:
     """What makes images, with a model of numpy, in a folder of its own."""
 
-    def __init__(self, folder: Path, painter: Painter | None = None, is_filtered: bool = False) -> None:
+    def __init__(
+        self, folder: Path, painter: Painter | None = None, is_filtered: bool = False, timeout_s: float = 60.0
+    ) -> None:
         self.folder, self.registry, self.painter = folder, CollectorRegistry(), painter or Painter()
         settings = GatewaySettings(
             synthesis_output=str(folder / "out"),
             synthesis_ledger=folder / "jobs.sqlite",
             synthesis_max_batch_images=100,
             synthesis_max_job_images=1000,
+            synthesis_batch_timeout_s=timeout_s,
         )
         copies = CopyCheck(Suspicious(), "index", IDENTITY.sha256) if is_filtered else None
         self.synthesis = Synthesis(settings, GatewayMetrics(self.registry), self.painter, copies)
@@ -130,6 +141,12 @@ async def test_a_caller_who_leaves_is_counted_as_cancelled_and_the_next_is_let_i
             await anext(images)
         assert desk.counted("requests_total", method=METHOD, outcome="error", reason="CANCELLED") == 1
         assert len(await desk.batch(per_view=1)) == 4
+
+
+async def test_a_batch_that_takes_too_long_is_told_so(tmp_path: Path) -> None:
+    async with desk_in(tmp_path, painter=Painter(pause_s=5.0), timeout_s=0.05) as desk:
+        with pytest.raises(DeadlineError):
+            await desk.batch(per_view=1)
 
 
 async def test_a_bug_is_counted_as_one(tmp_path: Path) -> None:
