@@ -83,9 +83,14 @@ async def test_a_job_that_is_cancelled_meanwhile_ends_with_an_error(tmp_path: Pa
 
 
 async def test_a_caller_who_does_not_read_keeps_nobody_waiting_for_ever(tmp_path: Path) -> None:
-    async with served(tmp_path, timeout_s=1.0) as (_, address), grpc.aio.insecure_channel(address) as channel:
+    narrow = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 16_384)]  # else a client takes it all unread
+    async with (
+        served(tmp_path, timeout_s=1.0) as (_, address),
+        grpc.aio.insecure_channel(address, narrow) as idly,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
         stub = synthesis_pb2_grpc.SynthesisServiceStub(channel)
-        idle = stub.GenerateBatch(synthesis_pb2.GenerateBatchRequest(per_view=25))
+        idle = synthesis_pb2_grpc.SynthesisServiceStub(idly).GenerateBatch(synthesis_pb2.GenerateBatchRequest(per_view=25))
         await idle.read()
         async with asyncio.timeout(20.0):
             polite = [image async for image in stub.GenerateBatch(synthesis_pb2.GenerateBatchRequest(per_view=1))]
