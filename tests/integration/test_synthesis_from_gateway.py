@@ -90,7 +90,9 @@ async def test_a_caller_who_does_not_read_keeps_nobody_waiting_for_ever(tmp_path
         grpc.aio.insecure_channel(address) as channel,
     ):
         stub = synthesis_pb2_grpc.SynthesisServiceStub(channel)
-        idle = synthesis_pb2_grpc.SynthesisServiceStub(idly).GenerateBatch(synthesis_pb2.GenerateBatchRequest(per_view=25))
+        idle = synthesis_pb2_grpc.SynthesisServiceStub(idly).GenerateBatch(
+            synthesis_pb2.GenerateBatchRequest(per_view=25)
+        )
         await idle.read()
         async with asyncio.timeout(20.0):
             polite = [image async for image in stub.GenerateBatch(synthesis_pb2.GenerateBatchRequest(per_view=1))]
