@@ -49,6 +49,7 @@ FROM python AS gateway-cpu
 COPY --from=venv-cpu /opt/venv /opt/venv
 COPY model_repository model_repository
 COPY deploy/image/probe.py probe.py
+RUN install --directory --owner=10001 --group=10001 out
 ENV ECHOPLANE_GATEWAY_HOST=0.0.0.0
 EXPOSE 50051 9464
 USER 10001:10001
@@ -66,6 +67,7 @@ FROM python AS gateway-gpu
 COPY --from=venv-gpu /opt/venv /opt/venv
 COPY model_repository model_repository
 COPY deploy/image/probe.py probe.py
+RUN install --directory --owner=10001 --group=10001 out
 ENV ECHOPLANE_GATEWAY_HOST=0.0.0.0 \
     ECHOPLANE_GATEWAY_PROVIDER=CUDA \
     NVIDIA_VISIBLE_DEVICES=all \

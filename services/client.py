@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import grpc
-from echoplane.v1 import view_pb2, view_pb2_grpc
+from echoplane.v1 import synthesis_pb2, synthesis_pb2_grpc, view_pb2, view_pb2_grpc
 from google.rpc import error_details_pb2, status_pb2
 
 CHUNK_BYTES = 256 * 1024
@@ -59,6 +60,9 @@ class Client:
             credentials = grpc.ssl_channel_credentials(tls.authority, tls.key, tls.certificate)
             self._channel = grpc.aio.secure_channel(address, credentials)
         self._stub: view_pb2_grpc.ViewServiceAsyncStub = view_pb2_grpc.ViewServiceStub(self._channel)
+        self._synthesis: synthesis_pb2_grpc.SynthesisServiceAsyncStub = synthesis_pb2_grpc.SynthesisServiceStub(
+            self._channel
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -81,10 +85,75 @@ class Client:
         Raises:
             CallError: the call ended in a status.
         """
-        try:
+        with _translated():
             return await self._stub.PredictView(_messages(data, header or view_pb2.CineHeader()), timeout=timeout_s)
-        except grpc.aio.AioRpcError as error:
-            raise _call_error(error) from error
+
+    async def generate_batch(
+        self, request: synthesis_pb2.GenerateBatchRequest, timeout_s: float | None = None
+    ) -> AsyncIterator[synthesis_pb2.GenerateBatchResponse]:
+        """Make a small batch, and give each image as it comes; close the iterator to stop the server too.
+
+        Raises:
+            CallError: the call ended in a status.
+        """
+        call = self._synthesis.GenerateBatch(request, timeout=timeout_s)
+        try:
+            with _translated():
+                async for response in call:
+                    yield response
+        finally:
+            call.cancel()
+
+    async def create_synthesis_job(
+        self, request: synthesis_pb2.CreateSynthesisJobRequest, timeout_s: float = 60.0
+    ) -> synthesis_pb2.SynthesisJob:
+        """Have a large batch made; asking again with the same request_id gives the same job.
+
+        Raises:
+            CallError: the call ended in a status.
+        """
+        with _translated():
+            return (await self._synthesis.CreateSynthesisJob(request, timeout=timeout_s)).job
+
+    async def get_synthesis_job(self, job_id: str, timeout_s: float = 60.0) -> synthesis_pb2.SynthesisJob:
+        """Ask how far a job is.
+
+        Raises:
+            CallError: the call ended in a status.
+        """
+        request = synthesis_pb2.GetSynthesisJobRequest(job_id=job_id)
+        with _translated():
+            return (await self._synthesis.GetSynthesisJob(request, timeout=timeout_s)).job
+
+    async def list_synthesis_jobs(
+        self, page_size: int = 0, page_token: str = "", timeout_s: float = 60.0
+    ) -> synthesis_pb2.ListSynthesisJobsResponse:
+        """List jobs, the newest first, a page at a time.
+
+        Raises:
+            CallError: the call ended in a status.
+        """
+        request = synthesis_pb2.ListSynthesisJobsRequest(page_size=page_size, page_token=page_token)
+        with _translated():
+            return await self._synthesis.ListSynthesisJobs(request, timeout=timeout_s)
+
+    async def cancel_synthesis_job(self, job_id: str, timeout_s: float = 60.0) -> synthesis_pb2.SynthesisJob:
+        """Stop a job and have its images removed.
+
+        Raises:
+            CallError: the call ended in a status.
+        """
+        request = synthesis_pb2.CancelSynthesisJobRequest(job_id=job_id)
+        with _translated():
+            return (await self._synthesis.CancelSynthesisJob(request, timeout=timeout_s)).job
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise _call_error(error) from error
 
 
 async def _messages(data: bytes, header: view_pb2.CineHeader) -> AsyncIterator[view_pb2.PredictViewRequest]:

@@ -144,7 +144,7 @@ def predict(  # noqa: PLR0913, PLR0917 - one argument an option
     order = Order(
         options=IntakeOptions(selection=selection, max_frames=max_frames),
         server=server,
-        tls=None if ca is None else Tls(ca.read_bytes(), _read(certificate), _read(key)),
+        tls=read_tls(ca, certificate, key),
         repository=model_repository,
         recalibration=recalibration,
         workers=workers or _cores(),
@@ -172,8 +172,10 @@ def predict(  # noqa: PLR0913, PLR0917 - one argument an option
         raise typer.Exit(1)
 
 
-def _read(path: Path | None) -> bytes | None:
-    return None if path is None else path.read_bytes()
+def read_tls(ca: Path | None, certificate: Path | None, key: Path | None) -> Tls | None:
+    """Read the files of a TLS connection; None without an authority, which is plain text."""
+    pair = (None if path is None else path.read_bytes() for path in (certificate, key))
+    return None if ca is None else Tls(ca.read_bytes(), *pair)
 
 
 class Run:

@@ -9,6 +9,8 @@ EchoplaneError
 ├── CapacityError         the queue is full; try again later
 ├── ReaderUnavailableError  the process that reads cines is restarting
 ├── DeadlineError         the caller took too long to send
+├── StorageError          images or the list of jobs cannot be written or read (yet)
+├── JobUnknownError       no job of that name
 ├── ModelError            the model cannot answer
 │   ├── ModelUnavailableError
 │   ├── ModelTimeoutError
@@ -42,7 +44,11 @@ class Reason(StrEnum):
     LIMIT_TEXT = "LIMIT_TEXT"
     LIMIT_TIME = "LIMIT_TIME"
     LIMIT_MEMORY = "LIMIT_MEMORY"
+    LIMIT_IMAGES = "LIMIT_IMAGES"
     REQUEST_MALFORMED = "REQUEST_MALFORMED"
+    REQUEST_ID_TAKEN = "REQUEST_ID_TAKEN"
+    JOB_UNKNOWN = "JOB_UNKNOWN"
+    STORAGE = "STORAGE"
     QUEUE_FULL = "QUEUE_FULL"
     READER_UNAVAILABLE = "READER_UNAVAILABLE"
     DEADLINE = "DEADLINE"
@@ -118,6 +124,23 @@ class DeadlineError(EchoplaneError):
 
     def __init__(self, *, found: str, expected: str, advice: str) -> None:
         super().__init__(Reason.DEADLINE, found=found, expected=expected, advice=advice)
+
+
+class StorageError(EchoplaneError):
+    """Images or the list of jobs cannot be written or read: a full disk, a store that is away."""
+
+    retryable = True
+
+    def __init__(self, *, found: str, expected: str, advice: str) -> None:
+        super().__init__(Reason.STORAGE, found=found, expected=expected, advice=advice)
+
+
+class JobUnknownError(EchoplaneError):
+    """There is no such job."""
+
+    def __init__(self) -> None:
+        found, expected = "no such job", "the job_id of CreateSynthesisJob"
+        super().__init__(Reason.JOB_UNKNOWN, found=found, expected=expected, advice="List them (ListSynthesisJobs).")
 
 
 class ModelError(EchoplaneError):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.models.repository import ModelIdentity
 from services.runtime.sandbox import OUTCOMES
+from services.synthesis.generate import Made
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _SHARES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
@@ -42,6 +45,10 @@ class GatewayMetrics:
         self.sandbox_exits = counter("sandbox_exits_total", "How the process of a cine ended.", "outcome")
         for outcome in OUTCOMES:
             self.sandbox_exits.labels(outcome)
+        self.synthetic_images = counter("synthetic_images_total", "Images made by view.", "view")
+        self.synthetic_copies = counter(
+            "synthetic_copies_total", "Images thrown away because they were copies of training images.", "view"
+        )
         self._model_info = Gauge(
             "echoplane_model_info",
             "1 for the model that answers.",
@@ -49,9 +56,17 @@ class GatewayMetrics:
             registry=registry,
         )
 
-    def name_model(self, identity: ModelIdentity) -> None:
+    def name_models(self, *identities: ModelIdentity) -> None:
         """Publish which weights answer, and no others."""
         self._model_info.clear()
-        self._model_info.labels(
-            identity.name, identity.version, identity.sha256, identity.backend, identity.trained_on
-        ).set(1)
+        for identity in identities:
+            self._model_info.labels(
+                identity.name, identity.version, identity.sha256, identity.backend, identity.trained_on
+            ).set(1)
+
+    def count_images(self, batch: Iterable[Made]) -> None:
+        """Count synthetic images, and the copies that they stand in for."""
+        for made in batch:
+            view = made.unit.cell.view
+            self.synthetic_images.labels(view).inc()
+            self.synthetic_copies.labels(view).inc(made.unit.attempt)

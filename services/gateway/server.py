@@ -12,7 +12,7 @@ from wsgiref.simple_server import WSGIServer
 
 import grpc
 import structlog
-from echoplane.v1 import view_pb2, view_pb2_grpc
+from echoplane.v1 import synthesis_pb2, synthesis_pb2_grpc, view_pb2, view_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry, start_http_server
@@ -21,9 +21,11 @@ from services.cine.errors import ConfigError
 from services.gateway.assess import Assessor
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.settings import BackendKind, GatewaySettings
+from services.gateway.synthesis import Synthesis, open_synthesis
 from services.gateway.view_service import METHOD, ViewService
 from services.models.backend import Backend
 from services.models.onnx_backend import OnnxBackend
+from services.models.priority import Gate, InteractiveBackend
 from services.models.recalibration import recalibrated
 from services.models.spec import VIEW_CLASSIFIER
 from services.models.triton_backend import connect_triton
@@ -31,6 +33,7 @@ from services.runtime.rpc import Admission, ErrorInterceptor
 from services.runtime.sandbox import Sandbox, SandboxLimits
 
 SERVICE = view_pb2.DESCRIPTOR.services_by_name["ViewService"].full_name
+SYNTHESIS_SERVICE = synthesis_pb2.DESCRIPTOR.services_by_name["SynthesisService"].full_name
 _READINESS_PERIOD_S = 2.0
 _MAX_MESSAGE_BYTES = 64 * 2**20
 """gRPC refuses larger ones by itself, with no reason; up to here a chunk that is too large hears what is allowed."""
@@ -47,10 +50,13 @@ async def serve(settings: GatewaySettings) -> None:
     """
     registry = CollectorRegistry()
     metrics = GatewayMetrics(registry)
-    backend = await open_backend(settings)
+    gate = Gate()
+    backend = InteractiveBackend(await open_backend(settings), gate)
+    synthesis: Synthesis | None = None
     sandbox = Sandbox(_sandbox_limits(settings), lambda outcome: metrics.sandbox_exits.labels(outcome).inc())
     threads = ThreadPoolExecutor(settings.max_running_requests, thread_name_prefix="assess")
     try:
+        synthesis = await open_synthesis(settings, metrics, gate)
         service = ViewService(
             assessor=Assessor(sandbox, backend, threads, settings.infer_timeout_s),
             admission=_admission(settings, metrics),
@@ -58,8 +64,10 @@ async def serve(settings: GatewaySettings) -> None:
             limits=settings.read_limits,
             receive_timeout_s=settings.receive_timeout_s,
         )
-        await _run(settings, service, registry)
+        await _run(settings, service, synthesis, registry)
     finally:
+        if synthesis is not None:
+            await synthesis.close()
         threads.shutdown(cancel_futures=True)
         sandbox.close()
         await backend.close()
@@ -87,7 +95,9 @@ async def _open_model(settings: GatewaySettings) -> Backend:
     )
 
 
-async def _run(settings: GatewaySettings, service: ViewService, registry: CollectorRegistry) -> None:
+async def _run(
+    settings: GatewaySettings, service: ViewService, synthesis: Synthesis | None, registry: CollectorRegistry
+) -> None:
     server = grpc.aio.server(
         interceptors=[ErrorInterceptor()],
         options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES)],
@@ -95,12 +105,18 @@ async def _run(settings: GatewaySettings, service: ViewService, registry: Collec
     healthy = health.aio.HealthServicer()
     view_pb2_grpc.add_ViewServiceServicer_to_server(service, server)
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
-    reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    names = [SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME]
+    if synthesis is not None:
+        synthesis_pb2_grpc.add_SynthesisServiceServicer_to_server(synthesis.service, server)
+        names.append(SYNTHESIS_SERVICE)
+    reflection.enable_server_reflection(names, server)
     port = _bind(server, settings)
     exporter, _ = _start_metrics(settings, registry)
-    await _tell_readiness(service, healthy)
+    await _tell_readiness(service, synthesis, healthy)
     await server.start()
-    readiness = asyncio.create_task(_follow_readiness(service, healthy))
+    if synthesis is not None:
+        await synthesis.start()
+    readiness = asyncio.create_task(_follow_readiness(service, synthesis, healthy))
     identity = service.assessor.backend.identity
     _log.info("serving", port=port, metrics_port=exporter.server_port, model=identity.name, sha256=identity.sha256)
     try:
@@ -108,6 +124,8 @@ async def _run(settings: GatewaySettings, service: ViewService, registry: Collec
         _log.info("draining", timeout_s=settings.drain_timeout_s)
     finally:
         readiness.cancel()
+        if synthesis is not None:
+            await synthesis.stop()
         await healthy.enter_graceful_shutdown()
         await server.stop(settings.drain_timeout_s)
         exporter.shutdown()
@@ -166,19 +184,28 @@ def _start_metrics(settings: GatewaySettings, registry: CollectorRegistry) -> tu
         ) from error
 
 
-async def _follow_readiness(service: ViewService, healthy: health.aio.HealthServicer) -> None:
-    """Keep the health service telling the truth about the backend and the sandbox."""
+async def _follow_readiness(
+    service: ViewService, synthesis: Synthesis | None, healthy: health.aio.HealthServicer
+) -> None:
+    """Keep the health service telling the truth about the backends and the sandbox."""
     while True:
         await asyncio.sleep(_READINESS_PERIOD_S)
-        await _tell_readiness(service, healthy)
+        await _tell_readiness(service, synthesis, healthy)
 
 
-async def _tell_readiness(service: ViewService, healthy: health.aio.HealthServicer) -> None:
+async def _tell_readiness(
+    service: ViewService, synthesis: Synthesis | None, healthy: health.aio.HealthServicer
+) -> None:
     backend = service.assessor.backend
-    is_ready = await backend.is_ready() and service.assessor.sandbox.is_alive()
-    service.metrics.name_model(backend.identity)
-    status = health_pb2.HealthCheckResponse.SERVING if is_ready else health_pb2.HealthCheckResponse.NOT_SERVING
-    for name in ("", SERVICE):
+    identities = [backend.identity]
+    is_ready = {"": await backend.is_ready() and service.assessor.sandbox.is_alive()}
+    is_ready[SERVICE] = is_ready[""]
+    if synthesis is not None:
+        is_ready[SYNTHESIS_SERVICE] = await synthesis.studio.backend.is_ready()
+        identities.append(synthesis.studio.identity)
+    service.metrics.name_models(*identities)
+    for name, is_it in is_ready.items():
+        status = health_pb2.HealthCheckResponse.SERVING if is_it else health_pb2.HealthCheckResponse.NOT_SERVING
         await healthy.set(name, status)
 
 

@@ -52,6 +52,26 @@ class GatewaySettings(ProcessSettings):
     receive_timeout_s: float = Field(60.0, gt=0, description="how long one cine may take to arrive")
     infer_timeout_s: float = Field(10.0, gt=0, description="how long the model may take")
     drain_timeout_s: float = Field(20.0, ge=0, description="how long running requests may finish after SIGTERM")
+    synthesis_threads: int = Field(1, ge=1, le=64, description="threads of one embedded synthesis inference")
+    synthesis_timeout_s: float = Field(60.0, gt=0, description="how long one synthesis inference may take")
+    synthesis_batch_timeout_s: float = Field(
+        600.0, gt=0, description="how long one GenerateBatch may take, the time its caller takes to read it included"
+    )
+    synthesis_max_queued: int = Field(
+        4, ge=0, le=256, description="GenerateBatch calls that may wait for the running one"
+    )
+    synthesis_max_batch_images: int = Field(1024, ge=1, description="images of one GenerateBatch")
+    synthesis_max_job_images: int = Field(100_000, ge=1, description="images of one job")
+    synthesis_max_jobs: int = Field(64, ge=1, description="jobs that may be open at the same time")
+    synthesis_output: str = Field("out/synthetic", description="folder or fsspec URL of the jobs' images")
+    synthesis_ledger: Path = Field(Path("out/synthetic.sqlite"), description="list of jobs, on a local disk")
+    synthesis_lease_s: float = Field(10.0, ge=0.5, description="how long a dead worker's job waits for the next")
+    synthesis_copy_index: Path | None = Field(
+        None, description="what the copy filter looks in; by default copy_index.npz of the synthesizer's folder, if any"
+    )
+    synthesis_copy_record: Path | None = Field(
+        None, description="file for why images are copies or none; hints at who was trained on, so it stays here"
+    )
     sandbox_memory_mib: int = Field(4096, ge=1024, description="address space of the process that reads a cine")
     sandbox_cpu_s: int = Field(20, ge=1, description="processor time for reading a cine")
     sandbox_wall_s: int = Field(30, ge=1, description="time for reading a cine")

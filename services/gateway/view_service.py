@@ -22,12 +22,13 @@ from services.cine.selection import Selection
 from services.cine.views import ANSWERED_VIEWS, View
 from services.gateway.assess import Assessment, Assessor
 from services.gateway.metrics import GatewayMetrics
+from services.models.repository import ModelIdentity
 from services.models.spec import VIEW_CLASSIFIER
 from services.runtime.rpc import Admission
 
 METHOD = "PredictView"
 MAX_CHUNK_BYTES = 2**20
-_IDENTIFIER = re.compile(r"[A-Za-z0-9._-]{0,64}")
+IDENTIFIER = re.compile(r"[A-Za-z0-9._-]{0,64}")
 
 _log = structlog.get_logger()
 
@@ -170,7 +171,7 @@ class _Upload:
 
 def _checked(header: view_pb2.CineHeader) -> view_pb2.CineHeader:
     for name in ("request_id", "study_id"):
-        if not _IDENTIFIER.fullmatch(getattr(header, name)):
+        if not IDENTIFIER.fullmatch(getattr(header, name)):
             raise _invalid(f"a malformed {name}", "at most 64 of [A-Za-z0-9._-]")
     for name, kind in (("format", view_pb2.CineFormat), ("selection", view_pb2.Selection)):
         if getattr(header, name) not in kind.values():
@@ -204,7 +205,7 @@ def _options(header: view_pb2.CineHeader, limits: ReadLimits) -> IntakeOptions:
 
 def to_response(request_id: str, assessment: Assessment) -> view_pb2.PredictViewResponse:
     """Put an assessment on the wire."""
-    intake, identity = assessment.intake, assessment.identity
+    intake = assessment.intake
     verdict = view_pb2.VERDICT_ACCEPTED if intake.is_accepted else view_pb2.VERDICT_REJECTED
     response = view_pb2.PredictViewResponse(
         request_id=request_id,
@@ -217,19 +218,24 @@ def to_response(request_id: str, assessment: Assessment) -> view_pb2.PredictView
             )
             for finding in intake.findings
         ],
-        model=view_pb2.Model(
-            name=identity.name,
-            version=identity.version,
-            sha256=identity.sha256,
-            backend=identity.backend,
-            trained_on=identity.trained_on,
-            abstain_below=identity.abstain_below,
-        ),
+        model=to_model(assessment.identity),
         timings_ms=view_pb2.Timings(**assessment.timings_ms),
         cine=_cine(intake.cine),
     )
     _add_prediction(response, assessment)
     return response
+
+
+def to_model(identity: ModelIdentity) -> view_pb2.Model:
+    """Put on the wire which model answers."""
+    return view_pb2.Model(
+        name=identity.name,
+        version=identity.version,
+        sha256=identity.sha256,
+        backend=identity.backend,
+        trained_on=identity.trained_on,
+        abstain_below=identity.abstain_below,
+    )
 
 
 def _add_prediction(response: view_pb2.PredictViewResponse, assessment: Assessment) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from services.cine.errors import ConfigError, ModelContractError, ModelTimeoutError
+from services.models.priority import give_way
 from services.models.repository import check_weights, find_weights, identify, load_config
 from services.models.spec import ModelSpec
 
@@ -37,6 +38,7 @@ class OnnxBackend:
         provider: where to compute.
         threads: of one call.
         workers: calls that run at the same time.
+        is_background: whether its threads give way to every other thread of the machine.
 
     Raises:
         ConfigError: the provider is not there.
@@ -45,16 +47,28 @@ class OnnxBackend:
     """
 
     def __init__(
-        self, repository: Path, spec: ModelSpec, provider: Provider = Provider.CPU, threads: int = 1, workers: int = 1
+        self,
+        repository: Path,
+        spec: ModelSpec,
+        provider: Provider = Provider.CPU,
+        threads: int = 1,
+        workers: int = 1,
+        is_background: bool = False,
     ) -> None:
         folder = repository / spec.name
         weights = find_weights(folder)
         self.spec = spec
         self.identity = identify(load_config(folder), spec, weights.parent.name, "onnxruntime")
         check_weights(weights, self.identity)
-        self.session = open_session(weights, provider, threads)
-        check_graph(self.session, spec)
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="onnx")
+        self._pool = ThreadPoolExecutor(
+            workers, thread_name_prefix="onnx", initializer=give_way if is_background else None
+        )
+        try:  # opened in the pool, because the session's own threads inherit its priority
+            self.session = self._pool.submit(open_session, weights, provider, threads, is_background).result()
+            check_graph(self.session, spec)
+        except BaseException:
+            self._pool.shutdown()
+            raise
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run the model once, in this thread; arguments and result as `Backend.infer`."""
@@ -89,7 +103,9 @@ class OnnxBackend:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def open_session(weights: Path, provider: Provider, threads: int) -> onnxruntime.InferenceSession:
+def open_session(
+    weights: Path, provider: Provider, threads: int, is_background: bool = False
+) -> onnxruntime.InferenceSession:
     """Open an ONNX file on the provider that was asked for, or not at all.
 
     onnxruntime only logs when a provider fails to start and computes on the CPU instead; the session is asked what it
@@ -103,6 +119,8 @@ def open_session(weights: Path, provider: Provider, threads: int) -> onnxruntime
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    if is_background:  # threads that wait for one another by spinning give way to nobody
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if provider not in onnxruntime.get_available_providers():
         raise _no_provider(provider, onnxruntime.get_available_providers())
     if provider is not Provider.CPU:

@@ -18,7 +18,7 @@ from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
 
 from services.cine.errors import ModelContractError, ModelUnavailableError
 from services.cine.preprocessing import preprocessing_fingerprint
-from services.models.spec import ModelSpec, TensorSpec
+from services.models.spec import ECHO_SYNTHESIZER, ModelSpec, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class ModelIdentity:
         sha256: of the ONNX file, hexadecimal.
         backend: "onnxruntime" or "triton".
         trained_on: the data behind the weights, for example "simulated".
-        abstain_below: cine confidence under which no view is named.
+        abstain_below: cine confidence under which no view is named; 0 for a model that names none.
+        styles: source styles that a synthesizer can be asked for, in the order of its input.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ModelIdentity:
     backend: str
     trained_on: str
     abstain_below: float
+    styles: tuple[str, ...] = ()
 
 
 def load_config(folder: Path) -> ModelConfig:
@@ -113,7 +115,8 @@ def identify(config: ModelConfig, spec: ModelSpec, version: str, backend: str) -
         sha256=_parameter(config, "sha256"),
         backend=backend,
         trained_on=_parameter(config, "trained_on"),
-        abstain_below=float(_parameter(config, "abstain_below")),
+        abstain_below=float(_parameter(config, "abstain_below")) if spec.labels else 0.0,
+        styles=tuple(_parameter(config, "styles").split(",")) if spec is ECHO_SYNTHESIZER else (),
     )
 
 

@@ -68,9 +68,7 @@ ECHO_SYNTHESIZER = ModelSpec(
     name="echo_synthesizer",
     inputs=(
         TensorSpec("noise", (1, MODEL_SIDE_PX, MODEL_SIDE_PX), "standard normal"),
-        TensorSpec(
-            "view", (1,), f"index into {', '.join(TARGET_VIEWS)}; {len(TARGET_VIEWS)}: any", datatype="INT64"
-        ),
+        TensorSpec("view", (1,), f"index into {', '.join(TARGET_VIEWS)}; {len(TARGET_VIEWS)}: any", datatype="INT64"),
         TensorSpec(
             "style", (1,), "index into the parameter `styles` of config.pbtxt; their number: any", datatype="INT64"
         ),

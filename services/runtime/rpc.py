@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, NoReturn
 
 import grpc
@@ -23,6 +23,7 @@ DRAIN_S = 0.5
 """How long a refused caller may go on sending before it hears of it."""
 
 _DETAILS_KEY = "grpc-status-details-bin"
+_OURS = "/echoplane."
 
 _CODES: tuple[tuple[type[errors.EchoplaneError], grpc.StatusCode], ...] = (
     (errors.InputError, grpc.StatusCode.INVALID_ARGUMENT),
@@ -32,6 +33,8 @@ _CODES: tuple[tuple[type[errors.EchoplaneError], grpc.StatusCode], ...] = (
     (errors.ModelUnavailableError, grpc.StatusCode.UNAVAILABLE),
     (errors.ReaderUnavailableError, grpc.StatusCode.UNAVAILABLE),
     (errors.ModelContractError, grpc.StatusCode.FAILED_PRECONDITION),
+    (errors.StorageError, grpc.StatusCode.UNAVAILABLE),
+    (errors.JobUnknownError, grpc.StatusCode.NOT_FOUND),
 )
 
 _log = structlog.get_logger()
@@ -60,37 +63,82 @@ def _packed(message: Any) -> any_pb2.Any:
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
-    """Turns whatever a method raises into a status; what it does not know is logged and becomes INTERNAL."""
+    """Turns whatever a method of ours raises into a status; what it does not know is logged and becomes INTERNAL."""
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """Wrap the behaviour of a method that takes a stream and gives one answer; leave others as they are."""
+        """Wrap the behaviour of our own methods; leave those of others (health, reflection) as they are."""
         handler = await continuation(handler_call_details)
-        if handler is None or handler.stream_unary is None:
+        method = handler_call_details.method
+        if handler is None or not method.startswith(_OURS):
             return handler
-        behaviour = handler.stream_unary
+        parse = _typed(handler.request_deserializer)
+        if handler.stream_unary is not None:
+            guarded = _guarded_upload(handler.stream_unary, method)
+            return grpc.stream_unary_rpc_method_handler(guarded, parse, handler.response_serializer)
+        # one request: gRPC itself would take one that does not parse for a bug of ours, so it is parsed inside
+        if handler.unary_unary is not None:
+            asked = _guarded_question(handler.unary_unary, parse, method)
+            return grpc.unary_unary_rpc_method_handler(asked, None, handler.response_serializer)
+        streamed = _guarded_stream(handler.unary_stream, parse, method)
+        return grpc.unary_stream_rpc_method_handler(streamed, None, handler.response_serializer)
 
-        async def guarded(requests: Any, context: Any) -> Any:
-            try:
-                return await behaviour(requests, context)
-            except errors.EchoplaneError as error:
-                status = to_status(error)
-                traceback.clear_frames(error.__traceback__)  # they hold the cine until the next garbage collection
-            except grpc.aio.AbortError:
-                raise
-            except Exception as error:
-                _log.exception("unexpected_error", method=handler_call_details.method)
-                status = status_pb2.Status(code=grpc.StatusCode.INTERNAL.value[0], message="internal error")
-                traceback.clear_frames(error.__traceback__)
-            await _drain(context)
-            return await _abort(context, status)
 
-        return grpc.stream_unary_rpc_method_handler(
-            guarded, _typed(handler.request_deserializer), handler.response_serializer
-        )
+def _guarded_upload(behaviour: Any, method: str) -> Any:
+    async def guarded(requests: Any, context: Any) -> Any:
+        try:
+            return await behaviour(requests, context)
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:
+            status = _told(error, method)
+        await _drain(context)
+        return await _abort(context, status)
+
+    return guarded
+
+
+def _guarded_question(behaviour: Any, parse: Callable[[bytes], Any], method: str) -> Any:
+    async def guarded(request: bytes, context: Any) -> Any:
+        try:
+            return await behaviour(parse(request), context)
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:
+            status = _told(error, method)
+        return await _abort(context, status)
+
+    return guarded
+
+
+def _guarded_stream(behaviour: Any, parse: Callable[[bytes], Any], method: str) -> Any:
+    async def guarded(request: bytes, context: Any) -> AsyncIterator[Any]:
+        try:
+            async with aclosing(behaviour(parse(request), context)) as responses:
+                async for response in responses:
+                    yield response
+            return
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:
+            status = _told(error, method)
+        await _abort(context, status)
+
+    return guarded
+
+
+def _told(error: Exception, method: str) -> status_pb2.Status:
+    """Give the status of an error, and let go of what its frames hold until the next garbage collection: the cine."""
+    if isinstance(error, errors.EchoplaneError):
+        status = to_status(error)
+    else:
+        _log.error("unexpected_error", method=method, exc_info=error)
+        status = status_pb2.Status(code=grpc.StatusCode.INTERNAL.value[0], message="internal error")
+    traceback.clear_frames(error.__traceback__)
+    return status
 
 
 async def _drain(context: Any) -> None:
@@ -106,14 +154,12 @@ async def _drain(context: Any) -> None:
                         return
 
 
-def _typed(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+def _typed(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any]:
     """Let a message that does not parse be the caller's fault, not ours."""
-    if deserialize is None:
-        return None
 
     def parse(data: bytes) -> Any:
         try:
-            return deserialize(data)
+            return data if deserialize is None else deserialize(data)
         except DecodeError as error:
             raise errors.RequestInvalidError(
                 errors.Reason.REQUEST_MALFORMED,

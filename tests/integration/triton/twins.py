@@ -20,12 +20,14 @@ _SERVER = INSTALLED / "server" / "pytriton" / "tritonserver"
 
 def make_twin(
     repository: Path,
-    name: str = VIEW_CLASSIFIER.name,
+    name: str = "",
     parameters: dict[str, str] | None = None,
     queue_size: int | None = None,
+    source: Path = REPOSITORY / VIEW_CLASSIFIER.name,
 ) -> Path:
-    """Copy the view classifier into another repository, to be run by the Python backend; give its folder."""
-    source, twin = REPOSITORY / VIEW_CLASSIFIER.name, repository / name
+    """Copy a model into another repository, to be run by the Python backend; give its folder."""
+    name = name or source.name
+    twin = repository / name
     shutil.copytree(source, twin)
     for weights in twin.glob("*/model.onnx"):
         shutil.copy(MODEL, weights.parent)

@@ -30,7 +30,7 @@ LABELS = {
 @pytest.fixture
 def registry() -> CollectorRegistry:
     registry = CollectorRegistry()
-    GatewayMetrics(registry).name_model(ModelIdentity("view_classifier", "3", "cd" * 32, "triton", "simulated", 0.5))
+    GatewayMetrics(registry).name_models(ModelIdentity("view_classifier", "3", "cd" * 32, "triton", "simulated", 0.5))
     return registry
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import weakref
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +29,7 @@ OWN_REASON: tuple[tuple[type[errors.EchoplaneError], Reason, grpc.StatusCode], .
     (errors.ModelTimeoutError, Reason.MODEL_TIMEOUT, grpc.StatusCode.DEADLINE_EXCEEDED),
     (errors.ModelContractError, Reason.MODEL_CONTRACT, grpc.StatusCode.FAILED_PRECONDITION),
     (errors.ConfigError, Reason.CONFIG, grpc.StatusCode.INTERNAL),
+    (errors.StorageError, Reason.STORAGE, grpc.StatusCode.UNAVAILABLE),
 )
 GIVEN_REASON = (
     errors.CineUnreadableError,
@@ -41,9 +43,10 @@ def every_error() -> list[tuple[errors.EchoplaneError, Reason, grpc.StatusCode]]
     """One of each class, and of each class that is given its reason one of each reason."""
     own = [(kind(**PARTS), reason, code) for kind, reason, code in OWN_REASON]
     gone = (errors.ReaderUnavailableError(), Reason.READER_UNAVAILABLE, grpc.StatusCode.UNAVAILABLE)
-    left = set(Reason) - {reason for _, reason, _ in own} - {Reason.READER_UNAVAILABLE}
+    unknown = (errors.JobUnknownError(), Reason.JOB_UNKNOWN, grpc.StatusCode.NOT_FOUND)
+    left = set(Reason) - {reason for _, reason, _ in own} - {Reason.READER_UNAVAILABLE, Reason.JOB_UNKNOWN}
     given = [(kind(r, **PARTS), r, grpc.StatusCode.INVALID_ARGUMENT) for kind in GIVEN_REASON for r in sorted(left)]
-    return [*own, gone, *given]
+    return [*own, gone, unknown, *given]
 
 
 def detail(error: errors.EchoplaneError, kind: type[Message]) -> Message | None:
@@ -309,8 +312,53 @@ async def test_a_cancelled_call_is_not_told_as_an_error() -> None:
 
 
 @pytest.mark.parametrize("handler", [None, grpc.unary_unary_rpc_method_handler(lambda request, context: request)])
-async def test_methods_of_other_kinds_are_left_alone(handler: object) -> None:
-    assert await intercept(handler) is handler
+async def test_methods_of_others_are_left_alone(handler: object) -> None:
+    assert await intercept(handler, "/grpc.health.v1.Health/Check") is handler
+
+
+async def ask_one(error: BaseException | None, is_stream: bool, data: bytes = b"\x0a\x01a") -> tuple[Call, list[str]]:
+    """Send one request to a method behind the interceptor that answers twice, or once, then raises an error if any."""
+
+    async def question(request: error_details_pb2.ErrorInfo, context: object) -> str:
+        if error is not None:
+            raise error
+        return request.reason
+
+    async def stream(request: error_details_pb2.ErrorInfo, context: object) -> AsyncIterator[str]:
+        yield request.reason
+        yield await question(request, context)
+
+    parse, call, answers = error_details_pb2.ErrorInfo.FromString, Call(), []
+    make: Any = grpc.unary_stream_rpc_method_handler if is_stream else grpc.unary_unary_rpc_method_handler
+    guarded = await intercept(make(stream if is_stream else question, parse, None))
+    assert guarded.request_deserializer is None
+    try:
+        if is_stream:
+            async for answer in guarded.unary_stream(data, call):
+                answers.append(answer)  # noqa: PERF401 - those that came before the error count
+        else:
+            answers.append(await guarded.unary_unary(data, call))
+    except grpc.aio.AbortError:
+        pass
+    return call, answers
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["one answer", "many"])
+async def test_a_method_of_one_request_is_guarded_alike(is_stream: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    before = ["a"] if is_stream else []
+    assert (await ask_one(None, is_stream))[1] == [*before, "a"]
+    known, answers = await ask_one(errors.JobUnknownError(), is_stream)
+    assert (known.code, answers) == (grpc.StatusCode.NOT_FOUND, before)
+    assert known.metadata[0][0] == "grpc-status-details-bin"
+    unknown, _ = await ask_one(ZeroDivisionError("text from the input"), is_stream)
+    assert (unknown.code, unknown.message) == (grpc.StatusCode.INTERNAL, "internal error")
+    assert "unexpected_error" in capsys.readouterr().out
+    told, _ = await ask_one(grpc.aio.AbortError(), is_stream)
+    assert not hasattr(told, "code")
+    malformed, answers = await ask_one(None, is_stream, b"\xff\xff")
+    assert (malformed.code, answers) == (grpc.StatusCode.INVALID_ARGUMENT, [])
+    with pytest.raises(asyncio.CancelledError):
+        await ask_one(asyncio.CancelledError(), is_stream)
 
 
 async def test_a_message_that_does_not_parse_is_the_callers_fault() -> None:

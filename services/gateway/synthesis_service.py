@@ -1,0 +1,155 @@
+"""SynthesisService on the wire: messages in, images or jobs, messages out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import grpc
+import structlog
+from echoplane.v1 import synthesis_pb2, synthesis_pb2_grpc
+
+from services.cine.errors import DeadlineError, EchoplaneError
+from services.gateway.metrics import GatewayMetrics
+from services.gateway.synthesis_messages import checked_identifier, read_order, read_page, to_job, to_response
+from services.runtime.rpc import Admission
+from services.synthesis.generate import Made, Studio
+from services.synthesis.ledger import Ledger
+from services.synthesis.plan import Order, plan
+
+METHOD = "GenerateBatch"
+_T = TypeVar("_T")
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
+    """Makes batches and takes in jobs.
+
+    Attributes:
+        studio: makes images.
+        admission: who may come in for a batch.
+        metrics: counts.
+        open_ledger: opens the list of jobs; called when it is first needed.
+        wake: called when there is a job to be looked at.
+        batch_timeout_s: how long one GenerateBatch may take, with its caller's reading, s: it keeps others waiting.
+        max_batch_images: of one GenerateBatch.
+        max_job_images: of one job.
+    """
+
+    studio: Studio
+    admission: Admission
+    metrics: GatewayMetrics
+    open_ledger: Callable[[], Ledger]
+    wake: Callable[[], None]
+    batch_timeout_s: float
+    max_batch_images: int
+    max_job_images: int
+
+    async def GenerateBatch(  # noqa: N802 - the name on the wire
+        self, request: synthesis_pb2.GenerateBatchRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[synthesis_pb2.GenerateBatchResponse]:
+        """Make a small batch; a caller who is gone stops it after the inference that runs."""
+        with self._counted(METHOD) as asked:
+            asked.request_id = checked_identifier("request_id", request.request_id) or uuid.uuid4().hex
+            order = read_order(request, self.studio.identity.styles, self.max_batch_images)
+            async with self.admission.admitted(), self.admission.working(), aclosing(self._timed(order)) as images:
+                async for made in images:
+                    yield to_response(made, order, self.studio)
+
+    async def _timed(self, order: Order) -> AsyncGenerator[Made, None]:
+        """Make the images of an order; one who does not read them in time is cancelled, or told that it is late."""
+        try:
+            async with asyncio.timeout(self.batch_timeout_s), aclosing(self.make(order)) as batches:
+                async for batch in batches:
+                    for made in batch:
+                        yield made
+        except TimeoutError as error:
+            raise DeadlineError(
+                found=f"a batch that is not done after {self.batch_timeout_s:.0f} s",
+                expected="its images made and read by then",
+                advice="Ask for fewer, or create a job (CreateSynthesisJob).",
+            ) from error
+
+    async def make(self, order: Order) -> AsyncGenerator[list[Made], None]:
+        """Make the images of an order, counted."""
+        async with aclosing(self.studio.make(plan(order), order.seed, order.format)) as batches:
+            async for batch in batches:
+                self.metrics.count_images(batch)
+                yield batch
+
+    async def CreateSynthesisJob(  # noqa: N802
+        self, request: synthesis_pb2.CreateSynthesisJobRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> synthesis_pb2.CreateSynthesisJobResponse:
+        """Write a job down."""
+        with self._counted("CreateSynthesisJob") as asked:
+            asked.request_id = request_id = checked_identifier("request_id", request.request_id, least=1)
+            identity = self.studio.identity
+            order = read_order(request, identity.styles, self.max_job_images)
+            job = await self._ask(lambda ledger: ledger.create(request_id, order, identity.sha256, time.time()))
+            self.wake()
+            return synthesis_pb2.CreateSynthesisJobResponse(job=to_job(job))
+
+    async def GetSynthesisJob(  # noqa: N802
+        self, request: synthesis_pb2.GetSynthesisJobRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> synthesis_pb2.GetSynthesisJobResponse:
+        """Say how far a job is."""
+        with self._counted("GetSynthesisJob"):
+            job = await self._ask(lambda ledger: ledger.get(request.job_id))
+            return synthesis_pb2.GetSynthesisJobResponse(job=to_job(job))
+
+    async def ListSynthesisJobs(  # noqa: N802
+        self, request: synthesis_pb2.ListSynthesisJobsRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> synthesis_pb2.ListSynthesisJobsResponse:
+        """List jobs, the newest first."""
+        with self._counted("ListSynthesisJobs"):
+            size, before = read_page(request)
+            jobs = await self._ask(lambda ledger: ledger.newest(size, before))
+            token = str(jobs[-1].number) if len(jobs) == size and jobs[-1].number > 1 else ""
+            return synthesis_pb2.ListSynthesisJobsResponse(jobs=[to_job(job) for job in jobs], next_page_token=token)
+
+    async def CancelSynthesisJob(  # noqa: N802
+        self, request: synthesis_pb2.CancelSynthesisJobRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> synthesis_pb2.CancelSynthesisJobResponse:
+        """Have a job cancelled."""
+        with self._counted("CancelSynthesisJob"):
+            job = await self._ask(lambda ledger: ledger.cancel(request.job_id))
+            self.wake()
+            return synthesis_pb2.CancelSynthesisJobResponse(job=to_job(job))
+
+    async def _ask(self, question: Callable[[Ledger], _T]) -> _T:
+        """Ask the ledger, beside the event loop."""
+        return await asyncio.to_thread(lambda: question(self.open_ledger()))
+
+    @contextmanager
+    def _counted(self, method: str) -> Iterator[_Asked]:
+        """Count a request's outcome and time, and log one line of it."""
+        start, asked = time.perf_counter(), _Asked()
+        outcome, reason = "error", "CANCELLED"
+        try:
+            yield asked
+            outcome, reason = "accepted", ""
+        except EchoplaneError as error:
+            reason = error.reason.value
+            raise
+        except Exception:
+            reason = "INTERNAL"
+            raise
+        finally:
+            spent = time.perf_counter() - start
+            self.metrics.requests.labels(method, outcome, reason).inc()
+            self.metrics.request_duration.labels(method).observe(spent)
+            words = {"method": method, "request_id": asked.request_id, "outcome": outcome, "reason": reason}
+            _log.info("synthesis", **words, duration_s=round(spent, 4))
+
+
+class _Asked:
+    """What is known of a request, once it is known to be well formed."""
+
+    request_id = ""

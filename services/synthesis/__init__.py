@@ -1,0 +1,1 @@
+"""Balanced synthetic batches: what to make, who makes it, where it goes."""
