@@ -89,7 +89,8 @@ class CopyFilter:
 
         Args:
             images: [B, 1, 112, 112] float32 in [-1, 1].
-            views, styles: what was asked for, [B], as the generator's condition counts them.
+            views: what was asked for, [B], as the generator's condition counts them.
+            styles: the same, [B].
 
         Returns:
             One answer an image, in order, each independent of the others.

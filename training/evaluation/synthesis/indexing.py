@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from services.cine.cine import FloatArray, UInt8Array
+from services.cine.cine import BoolArray, FloatArray, UInt8Array
 from services.cine.preprocessing import to_tensor
 from services.cine.views import TARGET_VIEWS
-from services.models.copy_filter import CopyFilter
+from services.models.copy_filter import CopyFilter, Judgement
 from services.models.copy_index import CopyIndex, Reference
 from services.models.copy_pictures import CELLS, contrast, move, pose, shrink
 from services.models.copy_search import FEATURES, REGIONS, Features, region_masks
+from training.evaluation.synthesis.numbers import RealArray
 from training.evaluation.synthesis.pictures import Pictures
 from training.evaluation.synthesis.planting import SINGLE_PLANTS
 from training.simulator.styles import STYLES
@@ -115,7 +116,7 @@ def learn_features(frames: UInt8Array, seed: int = 0) -> Features:
     return Features(mean.astype(np.float32), directions)
 
 
-def calibrate(nearness: FloatArray, held_out: Pictures, is_usual: np.ndarray) -> Reference:
+def calibrate(nearness: FloatArray, held_out: Pictures, is_usual: BoolArray) -> Reference:
     """Learn from nearness [H, R] of held-out pictures what is usual for a view and style, and what comes by chance."""
     views, styles = len(TARGET_VIEWS), len(STYLES) + 1
     centres = np.empty((views + 1, styles + 1, REGIONS), np.float32)
@@ -136,7 +137,7 @@ def calibrate(nearness: FloatArray, held_out: Pictures, is_usual: np.ndarray) ->
     return replace(reference, scores=np.sort(scores))
 
 
-def discovery_threshold(p_values: FloatArray, share: float) -> float:
+def discovery_threshold(p_values: RealArray, share: float) -> float:
     """Give the largest p-value up to which all may be rejected with that share of false ones; 0 if none may.
 
     Reference:
@@ -152,9 +153,9 @@ def examine(judge: CopyFilter, frames: UInt8Array) -> FloatArray:
     return np.concatenate([judge.examine(frames[piece]).nearness for piece in _pieces(len(frames))])
 
 
-def judge_all(judge: CopyFilter, pictures: Pictures) -> list:
+def judge_all(judge: CopyFilter, pictures: Pictures) -> list[Judgement]:
     """Judge pictures, some at a time."""
-    judged = []
+    judged: list[Judgement] = []
     for piece in _pieces(len(pictures)):
         judged += judge.judge(to_tensor(pictures.frames[piece]), pictures.views[piece], pictures.styles[piece])
     return judged
@@ -172,7 +173,7 @@ def _change(frame: UInt8Array, rng: np.random.Generator) -> UInt8Array:
     return SINGLE_PLANTS[_LEARNED_PLANTS[int(rng.integers(len(_LEARNED_PLANTS)))]](moved, rng)
 
 
-def _discriminate(between: FloatArray, within: FloatArray) -> FloatArray:
+def _discriminate(between: RealArray, within: RealArray) -> FloatArray:
     """Solve the generalised eigenproblem of symmetric matrices [n, n]; gives [n, D], the best first."""
     held = within.astype(np.float64) + np.eye(len(within)) * _RIDGE * np.trace(within) / len(within)
     root = np.linalg.inv(np.linalg.cholesky(held))

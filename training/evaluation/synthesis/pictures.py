@@ -72,3 +72,9 @@ def load_shards(folder: Path) -> Pictures:
         with np.load(path, allow_pickle=False) as arrays:
             parts.append(from_frames(FrameSet(**{name: arrays[name] for name in arrays.files})))
     return join(parts)
+
+
+def load_pictures(path: Path) -> Pictures:
+    """Read a set from an npz whose arrays are named as the fields."""
+    with np.load(path, allow_pickle=False) as held:
+        return Pictures(**{name: held[name] for name in held.files})

@@ -16,11 +16,12 @@ import cv2
 import numpy as np
 import typer
 
-from services.cine.cine import FloatArray, IntArray, UInt8Array
+from services.cine.cine import IntArray, UInt8Array
 from services.models.copy_filter import CopyFilter, Judgement
 from services.models.copy_index import save_index
 from training.evaluation.findings import Rate
 from training.evaluation.synthesis.indexing import Origin, build_index, judge_all
+from training.evaluation.synthesis.numbers import RealArray
 from training.evaluation.synthesis.pictures import Pictures, join
 from training.evaluation.synthesis.planting import EASY_PLANTS, annotate, mosaic
 from training.evaluation.synthesis.subjects import Twins, divide, load_or_simulate, simulate_twins
@@ -64,7 +65,7 @@ class Measured:
     judged: list[Judgement]
 
     @property
-    def p_values(self) -> FloatArray:
+    def p_values(self) -> RealArray:
         """Of each copy, [N]."""
         return np.array([one.record.p_value for one in self.judged])
 
@@ -113,7 +114,7 @@ def _plant(
     return Planted(kind, Pictures(**vars(sources) | {"frames": frames}), sources.frames)
 
 
-def summarise(measured: list[Measured], alarms: FloatArray, threshold: float, seconds_a_batch: float) -> dict[str, Any]:
+def summarise(measured: list[Measured], alarms: RealArray, threshold: float, seconds_a_batch: float) -> dict[str, Any]:
     """Give the bench as values that JSON knows; `alarms` are the p-values of untrained pictures that took no part."""
     at_share = float(np.quantile(alarms, FALSE_ALARM_SHARE))
     kinds = {
@@ -157,7 +158,7 @@ def write_sheets(measured: list[Measured], alarms: list[Judgement], unknown: Pic
     cv2.imwrite(str(out / "false_alarms.png"), draw_pairs(unknown.frames[nearest], unknown.frames[nearest] * 0))
 
 
-def main(
+def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command line
     out: Annotated[Path, typer.Option(help="Folder for planted.json, planted.csv and sheets of the hardest cases.")],
     cache: Annotated[Path, typer.Option(help="Folder of rendered sets, made where they are not there.")],
     shards: Annotated[str, typer.Option(help="Folder of frames that the classifier's training rendered.")] = "",

@@ -12,8 +12,9 @@ from itertools import combinations
 import cv2
 import numpy as np
 
-from services.cine.cine import FloatArray, UInt8Array
+from services.cine.cine import UInt8Array
 from services.cine.preprocessing import MODEL_SIDE_PX
+from training.evaluation.synthesis.numbers import RealArray
 
 Plant = Callable[[UInt8Array, np.random.Generator], UInt8Array]
 
@@ -70,7 +71,7 @@ def rotate(picture: UInt8Array, rng: np.random.Generator) -> UInt8Array:
     """Turn about the middle by up to 10 degrees; black comes in."""
     middle = (MODEL_SIDE_PX - 1) / 2
     angle_deg = rng.uniform(-LARGEST_ROTATION_DEG, LARGEST_ROTATION_DEG)
-    return _warp(picture, cv2.getRotationMatrix2D((middle, middle), angle_deg, 1.0))
+    return _warp(picture, np.asarray(cv2.getRotationMatrix2D((middle, middle), angle_deg, 1.0), np.float64))
 
 
 def jpeg(picture: UInt8Array, rng: np.random.Generator) -> UInt8Array:
@@ -130,12 +131,12 @@ def mosaic(picture: UInt8Array, other: UInt8Array, rng: np.random.Generator) -> 
     return np.where(kept, picture, other)
 
 
-def _warp(picture: UInt8Array, to_source: FloatArray) -> UInt8Array:
+def _warp(picture: UInt8Array, to_source: RealArray) -> UInt8Array:
     """Move a picture; `to_source` [2, 3] carries (column, row) of the result to the picture."""
     size = (MODEL_SIDE_PX, MODEL_SIDE_PX)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(picture, to_source, size, flags=flags, borderValue=0), np.uint8)
 
 
-def _grey(levels: FloatArray) -> UInt8Array:
+def _grey(levels: RealArray) -> UInt8Array:
     return np.asarray(np.clip(np.rint(levels), 0, 255), np.uint8)

@@ -52,7 +52,7 @@ class Twins:
 
 
 def divide(pictures: Pictures) -> Parts:
-    """Divide by subject; every third frame of a trained cine goes into the index, of the others one of a cine is used."""
+    """Divide by subject; a trained cine gives every third frame to the index, any other its first frame."""
     order = np.random.default_rng(7).permutation(np.unique(pictures.subjects))
     trained, calibrating, _ = np.split(
         order, [int(TRAINED_SHARE * len(order)), int((TRAINED_SHARE + CALIBRATING_SHARE) * len(order))]
@@ -106,7 +106,7 @@ def _order(subject: int, view: int, style: int, rng: np.random.Generator) -> Cin
 
 
 def _render(orders: list[CineOrder], path: Path) -> Pictures:
-    """Render orders, a cine each, or read what was rendered; a picture that shows none of the four views is left out."""
+    """Render orders, a cine each, or read what was rendered; what shows none of the four views is left out."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         parts: list[FrameSet] = []
@@ -115,7 +115,9 @@ def _render(orders: list[CineOrder], path: Path) -> Pictures:
                 parts.append(render(orders[start : start + _PIECE]))
                 advance(min(start + _PIECE, len(orders)), "cines")
         half_done = path.with_suffix(".part.npz")
-        np.savez(half_done, **{name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])})
+        joined = {name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])}
+        with half_done.open("wb") as file:
+            np.savez(file, allow_pickle=False, **joined)
         half_done.replace(path)
     with np.load(path, allow_pickle=False) as held:
         frames = FrameSet(**{name: held[name] for name in held.files})
