@@ -116,7 +116,7 @@ def load_index(path: Path, model_sha256: str) -> CopyIndex:
         ModelContractError: it belongs to other weights.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             held = {name: file[name] for name in file.files}
         index = _build(held)
     except (OSError, ValueError, KeyError, BadZipFile) as error:

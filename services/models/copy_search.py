@@ -110,12 +110,11 @@ class CopySearch:
         self._starts = np.flatnonzero(np.diff(subjects, prepend=subjects[0] - 1))
         self._ends = np.append(self._starts[1:], len(subjects))
         self._poses = [np.stack(_WHOLE_POSES if region == 0 else _HALF_POSES) for region in range(REGIONS)]
-        warped = {moved.tobytes(): warping(moved) for poses in self._poses for moved in poses}
         self._banks, self._offsets, self._tables, self._first = [], [], [], []
         for poses, directions, table in zip(
             self._poses, features.directions, descriptors.transpose(1, 2, 0), strict=True
         ):
-            self._banks.append(np.concatenate([directions.T @ warped[moved.tobytes()] for moved in poses]))
+            self._banks.append(np.concatenate([directions.T @ warping(moved) for moved in poses]))
             self._offsets.append(directions.T @ features.mean)
             self._tables.append(np.asarray(table.T, np.float32, order="C"))  # [D, N] -> [N, D]
             self._first.append(np.ascontiguousarray(_unit(table[:FIRST_FEATURES].T).T))

@@ -61,8 +61,8 @@ def build_index(training: Pictures, held_out: Pictures, origin: Origin, sample: 
 
     Args:
         training: everything it was trained on.
-        held_out: one picture of each view of subjects that it was not trained on; half of the subjects say what is
-            usual, the other half how often the unusual comes by chance.
+        held_out: one picture of each view of subjects that it was not trained on; a third of the subjects says what is
+            usual, the others how often the unusual comes by chance.
         origin: whose they are.
         sample: what the generator makes; sets the threshold. Without it only what is nearer than every held-out
             picture counts as a copy.
@@ -86,7 +86,7 @@ def build_index(training: Pictures, held_out: Pictures, origin: Origin, sample: 
     )
     if not origin.keeps_thumbnails:
         index = replace(index, descriptors=features.describe(contrast(thumbnails)))
-    is_usual = np.isin(held_out.subjects, np.unique(held_out.subjects)[::2])
+    is_usual = np.isin(held_out.subjects, np.unique(held_out.subjects)[::3])
     nearness = examine(CopyFilter(index), held_out.frames)
     index = replace(index, reference=calibrate(nearness, held_out, is_usual))
     if sample is None:

@@ -38,7 +38,7 @@ def estimate(
     statistic: Callable[..., float],
     samples: tuple[RealArray | IntArray, ...],
     labels: tuple[IntArray, ...],
-    draws: int = DRAWS,
+    least: float = -np.inf,
 ) -> Estimate:
     """Give a statistic of some samples and its interval.
 
@@ -49,19 +49,19 @@ def estimate(
         statistic: of arrays like the samples.
         samples: one value or row of features a picture, [N, ...] each.
         labels: the group of each picture of each sample, its subject or its own number, [N] each.
-        draws: how often.
+        least: what the statistic cannot be under.
 
     Reference:
         Davison and Hinkley, "Bootstrap Methods and their Application", 1997, equation 5.6.
     """
     groups = [groups_of(own) for own in labels]
-    values: RealArray = np.empty(draws)
-    for draw in range(draws):
+    values: RealArray = np.empty(DRAWS)
+    for draw in range(DRAWS):
         chosen = [_draw(own, draw) for own in groups]
         values[draw] = statistic(*(sample[places] for sample, places in zip(samples, chosen, strict=True)))
     value = statistic(*samples)
     low, high = np.quantile(values, (0.025, 0.975))
-    return Estimate(value, float(2 * value - high), float(2 * value - low))
+    return Estimate(value, max(least, float(2 * value - high)), float(2 * value - low))
 
 
 def estimate_mean(values: RealArray, labels: IntArray) -> Estimate:

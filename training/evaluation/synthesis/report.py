@@ -164,7 +164,7 @@ def compare(real: RealArray, other: RealArray, real_labels: IntArray, labels: In
     both = real_labels, labels
     every = np.arange(len(real)), np.arange(len(other))
     found = {
-        "frechet": estimate(frechet_distance, (real, other), both),
+        "frechet": estimate(frechet_distance, (real, other), both, least=0.0),
         "kernel": estimate(KernelTerms(real, other).distance, every, both),
     }
     hits = measure_coverage(real, other)
