@@ -39,6 +39,7 @@ def estimate(
     samples: tuple[RealArray | IntArray, ...],
     labels: tuple[IntArray, ...],
     least: float = -np.inf,
+    draws: int = DRAWS,
 ) -> Estimate:
     """Give a statistic of some samples and its interval.
 
@@ -50,13 +51,14 @@ def estimate(
         samples: one value or row of features a picture, [N, ...] each.
         labels: the group of each picture of each sample, its subject or its own number, [N] each.
         least: what the statistic cannot be under.
+        draws: how often.
 
     Reference:
         Davison and Hinkley, "Bootstrap Methods and their Application", 1997, equation 5.6.
     """
     groups = [groups_of(own) for own in labels]
-    values: RealArray = np.empty(DRAWS)
-    for draw in range(DRAWS):
+    values: RealArray = np.empty(draws)
+    for draw in range(draws):
         chosen = [_draw(own, draw) for own in groups]
         values[draw] = statistic(*(sample[places] for sample, places in zip(samples, chosen, strict=True)))
     value = statistic(*samples)
@@ -64,9 +66,9 @@ def estimate(
     return Estimate(value, max(least, float(2 * value - high)), float(2 * value - low))
 
 
-def estimate_mean(values: RealArray, labels: IntArray) -> Estimate:
+def estimate_mean(values: RealArray, labels: IntArray, draws: int = DRAWS) -> Estimate:
     """Give the mean of values [N] and its interval."""
-    return estimate(lambda chosen: float(chosen.mean()), (values,), (labels,))
+    return estimate(lambda chosen: float(chosen.mean()), (values,), (labels,), draws=draws)
 
 
 def _draw(groups: list[IntArray], draw: int) -> IntArray:

@@ -20,7 +20,7 @@ from training.evaluation.synthesis.distances import KernelTerms, frechet_distanc
 from training.evaluation.synthesis.features import ClassifierFeatures
 from training.evaluation.synthesis.figures import draw_maps, draw_neighbours, per_view_grid, write_picture
 from training.evaluation.synthesis.indexing import judge_all
-from training.evaluation.synthesis.intervals import Estimate, estimate, estimate_mean
+from training.evaluation.synthesis.intervals import DRAWS, Estimate, estimate, estimate_mean
 from training.evaluation.synthesis.membership import Attack, attack_by_distance
 from training.evaluation.synthesis.numbers import RealArray
 from training.evaluation.synthesis.pictures import Pictures
@@ -61,6 +61,7 @@ class Task:
         trained_on: what stands behind all pictures: simulated, or real of which source.
         use_steps, use_seeds: of each classifier that is trained on made pictures; no seeds, none is.
         with_maps: whether t-SNE maps are drawn.
+        draws: behind each interval.
     """
 
     out: Path
@@ -69,6 +70,7 @@ class Task:
     use_steps: int = 400
     use_seeds: tuple[int, ...] = (1, 2, 3)
     with_maps: bool = True
+    draws: int = DRAWS
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def write_report(batch: Batch, index: CopyIndex, task: Task) -> Findings:
     )
     judged = judge_all(CopyFilter(index), batch.made)
     findings = Findings(
-        rows=compare_views(batch, Features(made, training, held_out), answers.argmax(axis=1)),
+        rows=compare_views(batch, Features(made, training, held_out), answers.argmax(axis=1), task.draws),
         replicas=count_replicas(judged, batch.training.subjects),
         attack=attack_by_distance(training, held_out, made),
         use=_measure_use(batch, made, training, task),
@@ -133,7 +135,7 @@ class Features:
     held_out: FloatArray
 
 
-def compare_views(batch: Batch, features: Features, answers: IntArray) -> list[Row]:
+def compare_views(batch: Batch, features: Features, answers: IntArray, draws: int = DRAWS) -> list[Row]:
     """Compare each view and all of them; views with too few pictures are left out."""
     rows = []
     for view in (None, *range(len(TARGET_VIEWS))):
@@ -151,25 +153,26 @@ def compare_views(batch: Batch, features: Features, answers: IntArray) -> list[R
             Row(
                 view=OVERALL if view is None else TARGET_VIEWS[view].value,
                 count=count,
-                figures=compare(real, features.made[made], labels, batch.made.subjects[made]),
-                floors=compare(real, features.training[training], labels, batch.training.subjects[training]),
+                figures=compare(real, features.made[made], (labels, batch.made.subjects[made]), draws),
+                floors=compare(real, features.training[training], (labels, batch.training.subjects[training]), draws),
                 as_asked=Rate(int(right.sum()), len(right)),
             )
         )
     return rows
 
 
-def compare(real: RealArray, other: RealArray, real_labels: IntArray, labels: IntArray) -> dict[str, Estimate]:
-    """Give all figures of two sets of features of the same size, [N, D], with the group of each picture."""
-    both = real_labels, labels
+def compare(
+    real: RealArray, other: RealArray, labels: tuple[IntArray, IntArray], draws: int = DRAWS
+) -> dict[str, Estimate]:
+    """Give all figures of two sets of features of the same size, [N, D], with the group of each of their pictures."""
     every = np.arange(len(real)), np.arange(len(other))
     found = {
-        "frechet": estimate(frechet_distance, (real, other), both, least=0.0),
-        "kernel": estimate(KernelTerms(real, other).distance, every, both),
+        "frechet": estimate(frechet_distance, (real, other), labels, least=0.0, draws=draws),
+        "kernel": estimate(KernelTerms(real, other).distance, every, labels, draws=draws),
     }
     hits = measure_coverage(real, other)
     for name, values in vars(hits).items():
-        found[name] = estimate_mean(values, labels if name in ("precision", "density") else real_labels)
+        found[name] = estimate_mean(values, labels[name in ("precision", "density")], draws)
     return found
 
 

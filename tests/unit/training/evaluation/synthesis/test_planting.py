@@ -5,7 +5,7 @@ import pytest
 
 from services.models.copy_filter import CopyFilter
 from tests.unit.models.copy_scenes import frame, frames
-from training.evaluation.synthesis import indexing, planting
+from training.evaluation.synthesis import planting
 from training.evaluation.synthesis.indexing import Origin, build_index, discovery_threshold, judge_all, learn_features
 from training.evaluation.synthesis.pictures import Pictures
 
@@ -48,8 +48,7 @@ def test_a_mosaic_is_half_of_each() -> None:
     assert (joined == 9).mean() == 0.5
 
 
-def test_an_index_learned_from_pictures_finds_planted_copies(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexing, "LEARNED_PICTURES", 40)
+def test_an_index_learned_from_pictures_finds_planted_copies() -> None:
     training, held_out = pictures(range(30), 2), pictures(range(1000, 1080))
     judge = CopyFilter(build_index(training, held_out, Origin("00", "noise", keeps_thumbnails=True)))
     rng = np.random.default_rng(6)
