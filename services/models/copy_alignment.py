@@ -35,8 +35,8 @@ _WHOLE_CELL = 0.9
 def align(frames: UInt8Array, references: FloatArray, candidates: Candidates) -> FloatArray:
     """Give the normalised correlation of each pair after alignment, -1 where they hardly overlap.
 
-    The pose is found on the cells; then the frame itself is moved and made cells of again, for structures finer than a
-    cell look different wherever the grid lies.
+    The pose is found on the cells; then, for the whole picture, the frame itself is moved and made cells of again:
+    structures finer than a cell look different wherever the grid lies. Halves are where they were in the original.
 
     Args:
         frames: the images, [B, 112, 112].
@@ -56,10 +56,12 @@ def align(frames: UInt8Array, references: FloatArray, candidates: Candidates) ->
         (smooth(pictures), smooth(references[whole])), inside[whole], candidates.take(whole), COARSE_STEPS
     )
     nearer[whole] = coarse[1]
-    rough, maps = _descend((pictures, references), inside, replace(candidates, maps=nearer), FINE_STEPS)
-    again = contrast(shrink(np.stack([move(frames[i], way) for i, way in zip(candidates.images, maps, strict=True)])))
-    again = again.reshape(fixed.shape)
-    return np.maximum(rough, _likeness(again, fixed, inside * (again != 0), inside))
+    found, maps = _descend((pictures, references), inside, replace(candidates, maps=nearer), FINE_STEPS)
+    cut = [move(frames[image], way) for image, way in zip(candidates.images[whole], maps[whole], strict=True)]
+    again = contrast(shrink(np.stack(cut))).reshape(-1, fixed.shape[1])  # [W, 28, 28] -> [W, 784]
+    likeness = _likeness(again, fixed[whole], inside[whole] * (again != 0), inside[whole])
+    found[whole] = np.maximum(found[whole], likeness)
+    return found
 
 
 def _descend(

@@ -43,8 +43,11 @@ _WHOLE_POSES = tuple(
 
 _HALF_POSES = (pose(False, 0.0, 1.0), pose(True, 0.0, 1.0))
 
-_CHUNK_PICTURES = 1024
-"""Of the index at once, so that the likenesses of all poses stay in the processor's cache."""
+_ROWS = 16
+"""Images that are multiplied at once, missing ones as zeros."""
+
+_CACHED_LIKENESSES = 140_000
+"""Of all poses with some pictures of the index at once, so that they stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class CopySearch:
     def __init__(self, features: Features, descriptors: FloatArray, subjects: IntArray) -> None:
         self._subjects = subjects
         self._starts = np.flatnonzero(np.diff(subjects, prepend=subjects[0] - 1))
-        self._ends = np.append(self._starts[1:], len(subjects))
+        self._lengths = np.diff(np.append(self._starts, len(subjects)))
         self._poses = [np.stack(_WHOLE_POSES if region == 0 else _HALF_POSES) for region in range(REGIONS)]
         self._banks, self._offsets, self._tables, self._first = [], [], [], []
         for poses, directions, table in zip(
@@ -126,7 +129,7 @@ class CopySearch:
         return Candidates(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
     def _find_in(self, region: int, flat: FloatArray) -> tuple[IntArray, IntArray, IntArray, FloatArray, FloatArray]:
-        posed = (flat @ self._banks[region].T).reshape(len(flat), -1, FEATURES)  # [B, P*D] -> [B, P, D]
+        posed = _multiply(flat, self._banks[region].T).reshape(len(flat), -1, FEATURES)  # [B, P*D] -> [B, P, D]
         posed = posed - self._offsets[region]
         found = [self._find_one(region, one) for one in posed]
         places = np.stack([place for place, _ in found])  # [B, K]
@@ -139,8 +142,9 @@ class CopySearch:
     def _find_one(self, region: int, posed: FloatArray) -> tuple[IntArray, FloatArray]:
         """Give an image's candidates [K] and their likeness in each of its poses [P, D], [P, K]."""
         first, table = _unit(posed[:, :FIRST_FEATURES]), self._first[region]
-        starts = range(0, table.shape[1], _CHUNK_PICTURES)
-        rough = np.concatenate([(first @ table[:, start : start + _CHUNK_PICTURES]).max(axis=0) for start in starts])
+        step = _CACHED_LIKENESSES // len(first)
+        starts = range(0, table.shape[1], step)
+        rough = np.concatenate([(first @ table[:, start : start + step]).max(axis=0) for start in starts])
         likely = self._likely(rough)
         likeness = _unit(posed) @ self._tables[region][likely].T  # [P, L]
         chosen = self._best(likely, likeness.max(axis=0), CANDIDATES[region])
@@ -150,8 +154,9 @@ class CopySearch:
         """Give the places of all pictures of the likeliest subjects, rising, [L]."""
         by_subject = np.maximum.reduceat(rough, self._starts)
         count = min(_LIKELY_SUBJECTS, len(by_subject))
-        subjects = np.sort(np.argpartition(-by_subject, count - 1)[:count])
-        return np.concatenate([np.arange(self._starts[subject], self._ends[subject]) for subject in subjects])
+        is_likely = np.zeros(len(by_subject), bool)
+        is_likely[np.argpartition(-by_subject, count - 1)[:count]] = True
+        return np.flatnonzero(np.repeat(is_likely, self._lengths))
 
     def _best(self, likely: IntArray, likeness: FloatArray, counts: tuple[int, ...]) -> IntArray:
         """Choose the likeliest pictures of the likeliest subjects, [K]; a subject with too few gives its last again."""
@@ -163,6 +168,13 @@ class CopySearch:
             chosen += [int(own[min(place, len(own) - 1)]) for place in range(count)]
             left[own] = -np.inf
         return np.array(chosen)
+
+
+def _multiply(rows: FloatArray, matrix: FloatArray) -> FloatArray:
+    """Multiply rows [B, n] with a matrix, always as many at once: the last bits of a product depend on its size."""
+    padded = np.zeros((-(-len(rows) // _ROWS), _ROWS, rows.shape[1]), np.float32)
+    padded.reshape(-1, rows.shape[1])[: len(rows)] = rows
+    return np.concatenate([block @ matrix for block in padded])[: len(rows)]
 
 
 def _unit(vectors: FloatArray) -> FloatArray:
