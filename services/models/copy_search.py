@@ -12,6 +12,7 @@ from itertools import product
 import numpy as np
 
 from services.cine.cine import BoolArray, FloatArray, IntArray
+from services.cine.errors import ConfigError
 from services.models.copy_pictures import CELLS, pose, warping
 
 FEATURES = 48
@@ -105,10 +106,19 @@ class CopySearch:
     Args:
         features: how pictures are described.
         descriptors: of the training pictures, [N, R, D], those of one subject in a row.
-        subjects: of the training pictures, [N], rising; three different ones at least.
+        subjects: of the training pictures, [N], rising.
+
+    Raises:
+        ConfigError: all pictures are of one subject: no ratio can be taken.
     """
 
     def __init__(self, features: Features, descriptors: FloatArray, subjects: IntArray) -> None:
+        if len(np.unique(subjects)) < 2:
+            raise ConfigError(
+                found="a copy index of one subject",
+                expected="two at least",
+                advice="Make it from all training pictures, each with its own subject.",
+            )
         self._subjects = subjects
         self._starts = np.flatnonzero(np.diff(subjects, prepend=subjects[0] - 1))
         self._lengths = np.diff(np.append(self._starts, len(subjects)))

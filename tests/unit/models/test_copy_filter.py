@@ -124,3 +124,14 @@ def test_p_values_are_ranks_among_strangers() -> None:
     reference = replace(make_index(TRAINED).reference, scores=np.array([-3.0, -1.0, 0.0], np.float32))
     found = reference.p_values(np.array([-4.0, -3.0, -0.5, 2.0], np.float32))
     assert found == pytest.approx([1 / 4, 2 / 4, 3 / 4, 1])
+
+
+def test_an_index_of_one_subject_is_refused() -> None:
+    with pytest.raises(ConfigError, match="one subject"):
+        CopyFilter(make_index(range(7, 8)))
+
+
+def test_two_subjects_are_enough() -> None:
+    judged = ask(CopyFilter(make_index(range(7, 9), count=1)), frames(range(7, 9)))
+    assert [one.record.subject for one in judged] == [7, 8]
+    assert all(one.record.ratio < 0.3 for one in judged)
