@@ -43,8 +43,9 @@ def estimate(
 ) -> Estimate:
     """Give a statistic of some samples and its interval.
 
-    Drawing again adds about as much bias as the samples themselves have, so the interval is the basic one, turned about
-    the value. Samples with the same labels are drawn alike: a set against itself stays itself.
+    Drawing again adds bias of its own to a distance, about as much as the samples have already; so the draws' spread
+    about their own mean is laid about the value. Samples with the same labels are drawn alike: a set against itself
+    stays itself.
 
     Args:
         statistic: of arrays like the samples.
@@ -54,7 +55,7 @@ def estimate(
         draws: how often.
 
     Reference:
-        Davison and Hinkley, "Bootstrap Methods and their Application", 1997, equation 5.6.
+        Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 2.1.2, the estimate of bias.
     """
     groups = [groups_of(own) for own in labels]
     values: RealArray = np.empty(draws)
@@ -63,7 +64,8 @@ def estimate(
         values[draw] = statistic(*(sample[places] for sample, places in zip(samples, chosen, strict=True)))
     value = statistic(*samples)
     low, high = np.quantile(values, (0.025, 0.975))
-    return Estimate(value, max(least, float(2 * value - high)), float(2 * value - low))
+    middle = value - float(values.mean())
+    return Estimate(value, max(least, middle + float(low)), middle + float(high))
 
 
 def estimate_mean(values: RealArray, labels: IntArray, draws: int = DRAWS) -> Estimate:

@@ -32,3 +32,10 @@ def test_a_set_against_itself_stays_at_nothing() -> None:
     features, labels = np.random.default_rng(3).standard_normal((80, 4)), np.arange(80)
     found = estimate(frechet_distance, (features, features), (labels, labels))
     assert (found.value, found.low, found.high) == pytest.approx((0, 0, 0), abs=1e-9)
+
+
+def test_the_interval_of_a_biased_distance_holds_its_value() -> None:
+    one, two = np.random.default_rng(4).standard_normal((2, 60, 16))
+    labels = np.arange(60)
+    found = estimate(frechet_distance, (one, two), (labels, labels + 60), least=0.0)
+    assert 0 < found.low < found.value < found.high
