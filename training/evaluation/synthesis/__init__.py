@@ -1,0 +1,1 @@
+"""How synthetic pictures measure beside real ones, and whether they are copies: distances, coverage, privacy, use."""
