@@ -59,7 +59,7 @@ def _cpu_s(work: Callable[[], object]) -> float:
 
 
 def main() -> int:
-    """Print rates by family and view and where the time goes; returns 0 if a frame costs no more than it may beside the baseline."""
+    """Print rates by family and view and where the time goes; 0 if a frame costs no more than it may."""
     cv2.setNumThreads(1)
     rates, baselines_ms = [], []
     simulate_cine(0, "A4C", "camus", frame_times_ms=np.zeros(1), size_px=SIZE_PX)
