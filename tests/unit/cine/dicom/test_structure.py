@@ -108,13 +108,17 @@ BOMBS = {
 }
 
 
+QUICK_S = 5.0
+"""Processor time of a refusal: up to 2 s beside other work on a shared core; a bomb that is followed takes minutes."""
+
+
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_bomb_is_refused_quickly_and_in_little_memory(bomb: str) -> None:
     data = HEAD + BOMBS[bomb]
     start = time.process_time()
     with pytest.raises(InputError):
         read_dicom(data, ReadLimits())
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < QUICK_S
     tracemalloc.start()
     with pytest.raises(InputError):
         read_dicom(data, ReadLimits(max_elements=2_000))
