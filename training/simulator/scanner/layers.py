@@ -17,7 +17,7 @@ COS_SPECULAR, COS_DIFFUSE = float(np.cos(np.deg2rad(10))), float(np.cos(np.deg2r
 RIM_MM = 1.4  # thickness of a specular outline
 RIM_BASE_DB = 0.0  # an interface of blood and muscle is as strong as muscle
 ALONG_DB = 9.0
-"""What a sheet along the beam loses beside one across it: open leaflets and an atrial septum seen from the apex fade."""
+"""What a sheet along the beam loses beside one across it: open leaflets and an atrial septum fade from the apex."""
 
 LEAST_POWER = 0.02  # what is weaker cannot be seen
 STEP_PX = 0.7  # between the places where a layer is put down
