@@ -116,6 +116,7 @@ def open_ray_studio(repository: Path, infer_timeout_s: float, address: str | Non
         ) from error
     ray.init(address, log_to_driver=False, include_dashboard=False, configure_logging=False)
     try:
-        yield RayStudio(ray, repository, infer_timeout_s, max(1, int(ray.cluster_resources().get("CPU", 1))))
+        cores: float = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call,unused-ignore]
+        yield RayStudio(ray, repository, infer_timeout_s, max(1, int(cores)))
     finally:
         ray.shutdown()

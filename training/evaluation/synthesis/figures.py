@@ -67,7 +67,8 @@ def draw_map(places: RealArray, labels: Sequence[str], title: str, path: Path) -
     axes = figure.subplots()
     names = np.asarray(labels)
     for name in sorted(set(labels)):
-        axes.scatter(*places[names == name].T, s=4, label=name, linewidths=0)
+        across, up = places[names == name].T
+        axes.scatter(across, up, s=4, label=name, linewidths=0)
     axes.legend(markerscale=4, fontsize=7)
     axes.set(title=title, xticks=[], yticks=[])
     figure.savefig(path, dpi=110)
