@@ -143,6 +143,7 @@ def train_distil(
 def export(
     checkpoint: Annotated[Path, typer.Option(help="Folder of a finished run of `train`.")],
     repository: Annotated[Path, typer.Option(help="The model repository to write to.")] = Path("model_repository"),
+    cache: Annotated[Path, typer.Option(help="Where rendered frames are kept between runs.")] = Path("runs/frames"),
     as_json: AsJson = False,
 ) -> None:
     """Write a trained model as ONNX into the model repository, with its card, golden pair and Triton configuration.
@@ -150,12 +151,16 @@ def export(
     onnxruntime must answer as torch does (a classifier within 1e-4, a synthesizer within 1e-3 of a range of 2), or
     nothing is written and the exit code is 1.
 
+    Beside a synthesizer lies copy_index.npz: with it the service replaces what is a copy of a training image. Where the
+    training images are a site's own it is written into the folder of the run instead, for it tells of them: the gateway
+    takes it by ECHOPLANE_GATEWAY_SYNTHESIS_COPY_INDEX where it may be used.
+
     Example: echoplane export --checkpoint runs/classifier-cpu
     """
     with told_clearly():
         from training.export.models import export_run
 
-        folder = export_run(checkpoint, repository)
+        folder = export_run(checkpoint, repository, cache)
         _answer({"model": str(folder), "card": str(folder / "card.md")}, as_json)
 
 

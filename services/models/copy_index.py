@@ -18,6 +18,7 @@ from services.models.copy_pictures import CELLS, contrast
 from services.models.copy_search import REGIONS, Features
 
 INDEX_FILE = "copy_index.npz"
+"""Beside the generator's weights, where its maker may keep it there."""
 
 _FORMAT = 1
 

@@ -14,10 +14,8 @@ from typing import Any, Protocol
 
 from services.cine.cine import FloatArray, IntArray
 from services.cine.errors import StorageError
+from services.models.copy_index import INDEX_FILE
 from services.models.echo_synthesizer import Draw
-
-INDEX_FILE = "copy_index.npz"
-"""Beside the generator's weights, where its maker may keep it there."""
 
 
 class Judged(Protocol):

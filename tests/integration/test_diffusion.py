@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from services.cine.errors import ConfigError
+from services.models.copy_index import INDEX_FILE, load_index
 from services.models.onnx_backend import Provider, check_graph, open_session
 from services.models.repository import load_config
 from services.models.spec import ECHO_SYNTHESIZER
@@ -47,7 +48,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train_diffusion(load_preset("smoke", DiffusionConfig), folder / "teacher", folder / "frames")
     distil = load_preset("smoke", DistilConfig)
     distil_diffusion(distil, folder / "teacher", folder / "student", folder / "frames")
-    export_run(folder / "student", folder / "repository")
+    export_run(folder / "student", folder / "repository", folder / "frames")
     return folder
 
 
@@ -74,6 +75,8 @@ def test_graph_makes_the_images_of_torch_in_any_batch(made: Path) -> None:
 def test_served_file_is_small_and_says_what_it_is(made: Path) -> None:
     folder = made / "repository" / ECHO_SYNTHESIZER.name
     parameters = load_config(folder).parameters
+    index = load_index(folder / INDEX_FILE, parameters["sha256"].string_value)
+    assert index.has_thumbnails
     assert parameters["styles"].string_value == "lvh,dynamic,tmed"
     assert parameters["trained_on"].string_value == "simulated"
     assert int(parameters["evaluations"].string_value) <= 4
@@ -99,7 +102,7 @@ def test_unfinished_run_can_be_looked_at(made: Path) -> None:
 
 def test_what_is_no_student_is_not_exported_and_no_teacher_not_distilled(made: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="train distil"):
-        export_synthesizer(made / "teacher", tmp_path)
+        export_synthesizer(made / "teacher", tmp_path, made / "frames")
     with pytest.raises(ConfigError, match="train diffusion"):
         distil_diffusion(load_preset("smoke", DistilConfig), made / "student", tmp_path / "run", made / "frames")
 
@@ -154,6 +157,8 @@ def test_a_folder_of_ones_own_images_becomes_a_model(tmp_path: Path) -> None:
     distil_diffusion(
         load_preset("smoke", DistilConfig), tmp_path / "teacher", tmp_path / "student", tmp_path / "frames"
     )
-    folder = export_run(tmp_path / "student", tmp_path / "repository")
+    folder = export_run(tmp_path / "student", tmp_path / "repository", tmp_path / "frames")
     assert load_config(folder).parameters["styles"].string_value == "mine,theirs"
     assert load_config(folder).parameters["trained_on"].string_value == "own images"
+    assert (tmp_path / "student" / INDEX_FILE).exists()
+    assert not (folder / INDEX_FILE).exists(), "an index of people's images leaves its place"

@@ -59,6 +59,7 @@ class DataConfig:
         view_shares: of A2C, A4C, PLAX, PSAX among the cines, on any scale; the commonest is made of every heart.
         is_confounded: whether a source shows the views that it shows in the thesis, as often as there; the styles must
             then all be the thesis's sources. Else view and style are independent.
+        canaries: marked images added to the training part, to see whether they come back; 0 in a model for use.
         frames: of a cine, spread over one beat.
         sizes_px: one is drawn for each cine: side of a square picture, or null for the source's canvas.
         shard_cines: cines of one cache file.
@@ -72,6 +73,7 @@ class DataConfig:
     styles: tuple[str, ...]
     view_shares: tuple[float, float, float, float]
     is_confounded: bool
+    canaries: int
     frames: int
     sizes_px: tuple[int | None, ...]
     shard_cines: int

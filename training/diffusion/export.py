@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from services.cine.errors import ConfigError
 from services.cine.views import TARGET_VIEWS
+from services.models.copy_index import INDEX_FILE, save_index
 from services.models.spec import ECHO_SYNTHESIZER
 from training.classifier.networks import count_parameters
 from training.configuration import build_config
@@ -22,9 +23,10 @@ from training.diffusion.denoiser import Denoiser
 from training.diffusion.drawing import finish
 from training.diffusion.recipe import STUDENT, load_denoiser
 from training.diffusion.samplers import ddim
+from training.evaluation.synthesis.trained import draw_sample, load_trained
 from training.export.half_precision import round_to_half
 from training.export.onnx import answer_in_torch
-from training.export.repository_writer import Export, write_model
+from training.export.repository_writer import VERSION, Export, write_model
 from training.run_folder import read_checkpoint
 
 PARITY_TOLERANCE = 1e-3
@@ -53,12 +55,13 @@ class FewSteps(nn.Module):
         return (finish(ddim(self.denoiser, noise, torch.as_tensor(self.sigmas), condition)),)
 
 
-def export_synthesizer(checkpoint_folder: Path, repository: Path) -> Path:
+def export_synthesizer(checkpoint_folder: Path, repository: Path, cache_folder: Path) -> Path:
     """Export a distilled generator, held to torch's images of the golden noise.
 
     Args:
         checkpoint_folder: what `train distil` wrote.
         repository: the model repository.
+        cache_folder: the one that the run had: the copy filter's index is made of the pictures it learned from.
 
     Returns:
         The model's folder.
@@ -91,8 +94,16 @@ def export_synthesizer(checkpoint_folder: Path, repository: Path) -> Path:
         card=lambda sha256, parity: write_synthesizer_card(checkpoint, count_parameters(network), sha256, parity),
         tolerance=PARITY_TOLERANCE,
         is_half=True,
+        finish=lambda made, sha256: _write_copy_index(made, sha256, checkpoint, checkpoint_folder, cache_folder),
     )
     return write_model(export, repository)
+
+
+def _write_copy_index(made: Path, sha256: str, checkpoint: dict[str, Any], run: Path, cache_folder: Path) -> None:
+    """Write the index beside the weights, or where people's pictures are behind it into the run's folder."""
+    trained = load_trained(checkpoint, cache_folder)
+    sample = draw_sample(made / VERSION / "model.onnx", len(trained.styles))
+    save_index(trained.index(sha256, sample), (made if trained.is_simulated else run) / INDEX_FILE)
 
 
 def make_golden_inputs(styles: int) -> dict[str, NDArray[Any]]:

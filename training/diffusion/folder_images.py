@@ -40,7 +40,8 @@ def load_folder(folder: Path, styles: tuple[str, ...]) -> Parts:
             expected=f"enough subjects to hold out about one of {_ONE_OF}",
             advice=f"Write a subject for each image into {LABELS_FILE}; images of one heart have the same.",
         )
-    return Parts(_gather(folder, training, styles), _gather(folder, held_out, styles))
+    names = sorted({row["subject"] for row in rows})
+    return Parts(*(_gather(folder, part, styles, names) for part in (training, held_out)))
 
 
 def _read_labels(path: Path, styles: tuple[str, ...]) -> list[dict[str, str]]:
@@ -59,9 +60,8 @@ def _read_labels(path: Path, styles: tuple[str, ...]) -> list[dict[str, str]]:
     return rows
 
 
-def _gather(folder: Path, rows: list[dict[str, str]], styles: tuple[str, ...]) -> ImageSet:
+def _gather(folder: Path, rows: list[dict[str, str]], styles: tuple[str, ...], names: list[str]) -> ImageSet:
     views = [view.value for view in TARGET_VIEWS]
-    names = sorted({row["subject"] for row in rows})
     return ImageSet(
         images=np.concatenate([_read_image(folder / row["file"]) for row in rows]),
         views=np.array([views.index(row["view"]) for row in rows], np.int64),

@@ -26,18 +26,24 @@ def denoising_errors(denoise: Denoise, clean: Tensor, condition: Condition, seed
         condition: what they show.
         seed: of the noise, the same at every call.
     """
-    errors = {}
-    for sigma in WATCHED_SIGMAS:
-        generator = Generator(clean.device).manual_seed(seed)
-        total = 0.0
-        for start in range(0, len(clean), _BATCH):
-            part = clean[start : start + _BATCH]
-            shown = Condition(condition.view[start : start + _BATCH], condition.style[start : start + _BATCH])
-            noise = torch.randn(part.shape, generator=generator, device=part.device)
-            found = denoise(part + sigma * noise, part.new_full((len(part),), sigma), shown)
-            total += float((found - part).square().mean()) * len(part)
-        errors[f"rmse_at_{sigma}"] = (total / len(clean)) ** 0.5
-    return errors
+    return {
+        f"rmse_at_{sigma}": float(squared_errors(denoise, clean, condition, sigma, seed).mean().sqrt())
+        for sigma in WATCHED_SIGMAS
+    }
+
+
+@torch.no_grad()
+def squared_errors(denoise: Denoise, clean: Tensor, condition: Condition, sigma: float, seed: int) -> Tensor:
+    """Give the mean squared error of each expected image at a noise level, [N]; arguments as `denoising_errors`."""
+    generator = Generator(clean.device).manual_seed(seed)
+    errors = []
+    for start in range(0, len(clean), _BATCH):
+        part = clean[start : start + _BATCH]
+        shown = Condition(condition.view[start : start + _BATCH], condition.style[start : start + _BATCH])
+        noise = torch.randn(part.shape, generator=generator, device=part.device)
+        found = denoise(part + sigma * noise, part.new_full((len(part),), sigma), shown)
+        errors.append((found - part).square().mean(dim=(1, 2, 3)))
+    return torch.cat(errors)
 
 
 def fine_power(images: Tensor) -> float:

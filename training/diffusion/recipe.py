@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from services.cine.errors import ConfigError
 from services.cine.preprocessing import preprocessing_fingerprint
 from services.cine.views import TARGET_VIEWS
 from training.configuration import build_config, to_plain
+from training.diffusion.canaries import plant
 from training.diffusion.config import DataConfig, DiffusionConfig, DistilConfig
 from training.diffusion.dataset import ImageSet, Parts, load_parts
 from training.diffusion.denoiser import Denoiser
@@ -116,13 +117,19 @@ def load_denoiser(checkpoint: dict[str, Any], folder: Path) -> Denoiser:
     return denoiser.eval()
 
 
+def load_images(data: DataConfig, cache_folder: Path) -> Parts:
+    """Give what a run learns from and is watched by: own images or simulated ones, with the canaries last."""
+    parts = load_folder(Path(data.folder), data.styles) if data.folder else load_parts(data, cache_folder)
+    return replace(parts, training=plant(parts.training, data.canaries, data.first_seed))
+
+
 def _gather(data: DataConfig, folder: Path, cache_folder: Path) -> tuple[Parts, float]:
     """Give the images, and the time that rendering has taken so far, s; of several processes the first one renders."""
     started = time.monotonic()
     is_first = this_process().is_first
     if not is_first:
         wait_for_all()
-    parts = load_folder(Path(data.folder), data.styles) if data.folder else load_parts(data, cache_folder)
+    parts = load_images(data, cache_folder)
     if is_first:
         wait_for_all()
     spent_s = add_up(folder / RENDERING_FILE, time.monotonic() - started) if is_first else 0.0

@@ -18,6 +18,9 @@ _GAP_PX = 2
 _MAP_PICTURES = 2000
 """Of each set on a map: more take minutes and are not seen."""
 
+_PERPLEXITY = 30.0
+"""About how many neighbours a picture keeps on a map; fewer where there are few pictures."""
+
 
 def draw_grid(frames: UInt8Array, columns: int = GRID_COLUMNS) -> UInt8Array:
     """Draw pictures [N, 112, 112] in rows, grey between them."""
@@ -56,7 +59,8 @@ def lay_out(features: RealArray, seed: int = 0) -> RealArray:
     """
     from sklearn.manifold import TSNE
 
-    return np.asarray(TSNE(init="pca", perplexity=30, random_state=seed).fit_transform(features), np.float32)
+    neighbours = min(_PERPLEXITY, (len(features) - 1) / 3)
+    return np.asarray(TSNE(init="pca", perplexity=neighbours, random_state=seed).fit_transform(features), np.float32)
 
 
 def draw_map(places: RealArray, labels: Sequence[str], title: str, path: Path) -> str:

@@ -17,7 +17,6 @@ from services.models.copy_search import FEATURES, REGIONS, Features, region_mask
 from training.evaluation.synthesis.numbers import RealArray
 from training.evaluation.synthesis.pictures import Pictures
 from training.evaluation.synthesis.planting import SINGLE_PLANTS
-from training.simulator.styles import STYLES
 
 FALSE_DISCOVERY_SHARE = 0.01
 """Of what the filter replaces, at most this share may be no copy."""
@@ -48,11 +47,13 @@ class Origin:
     Attributes:
         model_sha256: of the generator's weights.
         trained_on: "simulated", or what else the training pictures are.
+        styles: how many the generator knows; pictures count theirs as it does.
         keeps_thumbnails: whether they may be kept: for simulated pictures, or in a file that stays at its site.
     """
 
     model_sha256: str
     trained_on: str
+    styles: int
     keeps_thumbnails: bool
 
 
@@ -82,13 +83,13 @@ def build_index(training: Pictures, held_out: Pictures, origin: Origin, sample: 
         thumbnails=thumbnails if origin.keeps_thumbnails else thumbnails[:0],
         descriptors=np.zeros((0, REGIONS, FEATURES), np.float32),
         subjects=ordered.subjects,
-        reference=_no_reference(),
+        reference=_no_reference(origin.styles),
     )
     if not origin.keeps_thumbnails:
         index = replace(index, descriptors=features.describe(contrast(thumbnails)))
     is_usual = np.isin(held_out.subjects, np.unique(held_out.subjects)[::3])
     nearness = examine(CopyFilter(index), held_out.frames)
-    index = replace(index, reference=calibrate(nearness, held_out, is_usual))
+    index = replace(index, reference=calibrate(nearness, held_out, is_usual, origin.styles))
     if sample is None:
         return index
     records = [judged.record for judged in judge_all(CopyFilter(index), sample)]
@@ -116,9 +117,9 @@ def learn_features(frames: UInt8Array, seed: int = 0) -> Features:
     return Features(mean.astype(np.float32), directions)
 
 
-def calibrate(nearness: FloatArray, held_out: Pictures, is_usual: BoolArray) -> Reference:
+def calibrate(nearness: FloatArray, held_out: Pictures, is_usual: BoolArray, styles: int) -> Reference:
     """Learn from nearness [H, R] of held-out pictures what is usual for a view and style, and what comes by chance."""
-    views, styles = len(TARGET_VIEWS), len(STYLES) + 1
+    views = len(TARGET_VIEWS)
     centres = np.empty((views + 1, styles + 1, REGIONS), np.float32)
     spreads = np.empty((views + 1, REGIONS), np.float32)
     for view in range(views + 1):
@@ -181,7 +182,7 @@ def _discriminate(between: RealArray, within: RealArray) -> FloatArray:
     return np.asarray(root.T @ vectors[:, ::-1][:, :FEATURES], np.float32)
 
 
-def _no_reference() -> Reference:
-    views, styles = len(TARGET_VIEWS) + 1, len(STYLES) + 2
-    zeros, ones = np.zeros((views, styles, REGIONS), np.float32), np.ones((views, REGIONS), np.float32)
+def _no_reference(styles: int) -> Reference:
+    views = len(TARGET_VIEWS) + 1
+    zeros, ones = np.zeros((views, styles + 1, REGIONS), np.float32), np.ones((views, REGIONS), np.float32)
     return Reference(zeros, ones, np.zeros(0, np.float32), 0.0)

@@ -11,6 +11,7 @@ import numpy as np
 from services.cine.cine import BoolArray, IntArray, UInt8Array
 from services.cine.views import TARGET_VIEWS
 from training.classifier.dataset import FrameSet
+from training.diffusion.dataset import ImageSet
 from training.simulator.styles import STYLES
 
 LEAST_VIEW_SHARE = 0.5
@@ -24,7 +25,7 @@ class Pictures:
     Attributes:
         frames: [N, 112, 112] uint8, black outside the sector.
         views: index into TARGET_VIEWS.
-        styles: index into STYLES, one more where it is none of them.
+        styles: index into a generator's styles, one more where it is none of them.
         subjects: seed of the heart; of a synthetic picture its own number.
         cines: which cine.
     """
@@ -47,13 +48,24 @@ class Pictures:
         return self.take(np.argsort(self.subjects, kind="stable"))
 
 
-def from_frames(frames: FrameSet) -> Pictures:
-    """Keep of a rendered set the B-mode frames of the four views."""
+def from_frames(frames: FrameSet, styles: tuple[str, ...] = STYLES) -> Pictures:
+    """Keep of a rendered set the B-mode frames of the four views; styles are counted as given."""
     views = frames.shares.argmax(axis=1)
     shown = (views < len(TARGET_VIEWS)) & (frames.shares.max(axis=1) > LEAST_VIEW_SHARE)
-    places = {style: place for place, style in enumerate(STYLES)}
-    styles = np.array([places.get(str(style), len(STYLES)) for style in frames.styles])
-    return Pictures(frames.frames, views, styles, frames.subjects, frames.cines).take(shown)
+    counted = count_styles(map(str, frames.styles), styles)
+    return Pictures(frames.frames, views, counted, frames.subjects, frames.cines).take(shown)
+
+
+def from_images(images: ImageSet) -> Pictures:
+    """Give what a generator learns from, or is watched by, as pictures; a view of a subject counts as one cine."""
+    cines = np.unique(np.stack([images.subjects, images.views], axis=1), axis=0, return_inverse=True)[1].ravel()
+    return Pictures(images.images, images.views, images.styles, images.subjects, cines)
+
+
+def count_styles(names: Iterable[str], styles: tuple[str, ...]) -> IntArray:
+    """Give each name's place among the styles, one more where it is none of them, [N]."""
+    places = {style: place for place, style in enumerate(styles)}
+    return np.array([places.get(name, len(styles)) for name in names], np.int64)
 
 
 def join(parts: Iterable[Pictures]) -> Pictures:
@@ -72,9 +84,3 @@ def load_shards(folder: Path) -> Pictures:
         with np.load(path, allow_pickle=False) as arrays:
             parts.append(from_frames(FrameSet(**{name: arrays[name] for name in arrays.files})))
     return join(parts)
-
-
-def load_pictures(path: Path) -> Pictures:
-    """Read a set from an npz whose arrays are named as the fields."""
-    with np.load(path, allow_pickle=False) as held:
-        return Pictures(**{name: held[name] for name in held.files})

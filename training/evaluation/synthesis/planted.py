@@ -25,6 +25,7 @@ from training.evaluation.synthesis.numbers import RealArray
 from training.evaluation.synthesis.pictures import Pictures, join
 from training.evaluation.synthesis.planting import EASY_PLANTS, annotate, mosaic
 from training.evaluation.synthesis.subjects import Twins, divide, load_or_simulate, simulate_twins
+from training.simulator.styles import STYLES
 
 FALSE_ALARM_SHARE = 0.01
 """Of pictures of untrained subjects that may be called copies where kinds are compared."""
@@ -177,7 +178,7 @@ def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command 
     parts = divide(load_or_simulate(Path(shards) if shards else None, cache, subjects, seed))
     pairs = simulate_twins(twins, cache, seed) if twins else None
     training = join([parts.training, pairs.shown]) if pairs else parts.training
-    index = build_index(training, parts.calibration, Origin("0" * 64, "simulated", thumbnails))
+    index = build_index(training, parts.calibration, Origin("0" * 64, "simulated", len(STYLES), thumbnails))
     out.mkdir(parents=True, exist_ok=True)
     save_index(index, out / "copy_index.npz")
     judge = CopyFilter(index)

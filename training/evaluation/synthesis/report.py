@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,27 @@ from services.cine.cine import FloatArray, IntArray, UInt8Array
 from services.cine.views import TARGET_VIEWS
 from services.models.copy_filter import CopyFilter, Judgement
 from services.models.copy_index import CopyIndex
+from training.diffusion.canaries import mark
+from training.diffusion.condition import Denoise
 from training.evaluation.findings import Rate
 from training.evaluation.synthesis.coverage import measure_coverage
 from training.evaluation.synthesis.distances import KernelTerms, frechet_distance
-from training.evaluation.synthesis.features import ClassifierFeatures
+from training.evaluation.synthesis.features import ClassifierFeatures, Describer, InceptionFeatures
 from training.evaluation.synthesis.figures import draw_maps, draw_neighbours, per_view_grid, write_picture
 from training.evaluation.synthesis.indexing import judge_all
 from training.evaluation.synthesis.intervals import DRAWS, Estimate, estimate, estimate_mean
-from training.evaluation.synthesis.membership import Attack, attack_by_distance
+from training.evaluation.synthesis.membership import (
+    LOSS_PICTURES,
+    Attack,
+    Extraction,
+    attack_by_distance,
+    attack_by_loss,
+    extract,
+)
 from training.evaluation.synthesis.numbers import RealArray
 from training.evaluation.synthesis.pictures import Pictures
 from training.evaluation.synthesis.replicas import Replicas, count_replicas
 from training.evaluation.synthesis.usefulness import Sets, Use, measure_use
-from training.simulator.styles import STYLES
 
 OVERALL = "all"
 
@@ -35,6 +43,8 @@ _LEAST_PICTURES = 32
 
 _NEIGHBOURS_SHOWN = 24
 
+_CONTROL_SEED = 103
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -42,13 +52,17 @@ class Batch:
 
     Attributes:
         made: the synthetic pictures.
-        training: what the generator was trained on.
+        training: what the generator was trained on, canaries left out.
         held_out: real pictures of other subjects.
+        styles: what the pictures' styles are called.
+        canaries: marked pictures that it was trained on too, [N, 112, 112]; N may be 0.
     """
 
     made: Pictures
     training: Pictures
     held_out: Pictures
+    styles: tuple[str, ...]
+    canaries: UInt8Array
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,8 @@ class Task:
         out: folder of the report.
         models: the model repository with the view classifier.
         trained_on: what stands behind all pictures: simulated, or real of which source.
+        denoise: the generator before it was distilled, for membership by loss; None leaves that out.
+        inception: file with Inception's weights; None leaves its distances out.
         use_steps, use_seeds: of each classifier that is trained on made pictures; no seeds, none is.
         with_maps: whether t-SNE maps are drawn.
         draws: behind each interval.
@@ -67,6 +83,8 @@ class Task:
     out: Path
     models: Path
     trained_on: str
+    denoise: Denoise | None = None
+    inception: Path | None = None
     use_steps: int = 400
     use_seeds: tuple[int, ...] = (1, 2, 3)
     with_maps: bool = True
@@ -94,11 +112,24 @@ class Row:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that was measured."""
+    """Everything that was measured; None and empty what was not.
+
+    Attributes:
+        rows: in the classifier's features.
+        inception: the same in Inception's.
+        replicas: copies by the filter.
+        by_distance, by_loss: membership.
+        extraction: of canaries.
+        use: of the made pictures in training.
+        figures: file names and captions.
+    """
 
     rows: list[Row]
+    inception: list[Row]
     replicas: Replicas
-    attack: Attack
+    by_distance: Attack
+    by_loss: Attack | None
+    extraction: Extraction | None
     use: Use | None
     figures: list[tuple[str, str]] = field(default_factory=list)
 
@@ -106,20 +137,22 @@ class Findings:
 def write_report(batch: Batch, index: CopyIndex, task: Task) -> Findings:
     """Measure a batch and write index.html, report.json, card.md and figures into the folder."""
     task.out.mkdir(parents=True, exist_ok=True)
-    describe = ClassifierFeatures(task.models).describe
-    (made, answers), (training, _), (held_out, _) = (
-        describe(part.frames) for part in (batch.made, batch.training, batch.held_out)
-    )
+    describer = ClassifierFeatures(task.models)
+    features = _describe(describer, batch)
+    answers = describer.answers(batch.made.frames)
     judged = judge_all(CopyFilter(index), batch.made)
     findings = Findings(
-        rows=compare_views(batch, Features(made, training, held_out), answers.argmax(axis=1), task.draws),
+        rows=compare_views(batch, features, answers, task.draws),
+        inception=_compare_inception(batch, answers, task),
         replicas=count_replicas(judged, batch.training.subjects),
-        attack=attack_by_distance(training, held_out, made),
-        use=_measure_use(batch, made, training, task),
+        by_distance=attack_by_distance(features.training, features.held_out, features.made),
+        by_loss=_attack_by_loss(batch, task.denoise) if task.denoise else None,
+        extraction=_extract(describer, batch, features.made) if len(batch.canaries) else None,
+        use=_measure_use(batch, features.made, features.training, task),
     )
     findings.figures.extend(draw_figures(batch, index, judged, task.out))
     if task.with_maps:
-        findings.figures.extend(_draw_maps(batch, Features(made, training, held_out), task.out))
+        findings.figures.extend(_draw_maps(batch, features, task.out))
     (task.out / "report.json").write_text(json.dumps(as_plain(findings), indent=1) + "\n")
     for template, name in (("report.html.jinja", "index.html"), ("card.md.jinja", "card.md")):
         (task.out / name).write_text(render(template, batch, findings, task))
@@ -133,6 +166,30 @@ class Features:
     made: FloatArray
     training: FloatArray
     held_out: FloatArray
+
+
+def _describe(describer: Describer, batch: Batch) -> Features:
+    parts = (batch.made, batch.training, batch.held_out)
+    return Features(*(describer.describe(part.frames) for part in parts))
+
+
+def _compare_inception(batch: Batch, answers: IntArray, task: Task) -> list[Row]:
+    if task.inception is None:
+        return []
+    count = len(batch.held_out)  # no comparison takes more of any set
+    few = replace(batch, training=batch.training.take(_thin(np.arange(len(batch.training)), count)))
+    return compare_views(few, _describe(InceptionFeatures(task.inception), few), answers, task.draws)
+
+
+def _attack_by_loss(batch: Batch, denoise: Denoise) -> Attack:
+    count = min(len(batch.training), len(batch.held_out), LOSS_PICTURES)
+    members, others = (part.take(_thin(np.arange(len(part)), count)) for part in (batch.training, batch.held_out))
+    return attack_by_loss(members, others, denoise)
+
+
+def _extract(describer: Describer, batch: Batch, made: FloatArray) -> Extraction:
+    controls = mark(batch.held_out.frames, _CONTROL_SEED)
+    return extract(describer.describe(batch.canaries), describer.describe(controls), made)
 
 
 def compare_views(batch: Batch, features: Features, answers: IntArray, draws: int = DRAWS) -> list[Row]:
@@ -203,7 +260,7 @@ def _in_cells(index: CopyIndex, places: IntArray) -> UInt8Array:
 
 
 def _draw_maps(batch: Batch, features: Features, out: Path) -> list[tuple[str, str]]:
-    styles = (*STYLES, "other")
+    styles = (*batch.styles, "other")
     sets = {
         name: (values, [TARGET_VIEWS[view].value for view in part.views], [styles[style] for style in part.styles])
         for name, values, part in (
@@ -233,7 +290,7 @@ def render(template: str, batch: Batch, findings: Findings, task: Task) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    styles = (*STYLES, "other")
+    styles = (*batch.styles, "other")
     counts = {
         (TARGET_VIEWS[view].value, styles[style]): int(
             ((batch.made.views == view) & (batch.made.styles == style)).sum()

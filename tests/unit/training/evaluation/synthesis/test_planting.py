@@ -51,7 +51,7 @@ def test_a_mosaic_is_half_of_each() -> None:
 
 def test_an_index_learned_from_pictures_finds_planted_copies() -> None:
     training, held_out = pictures(range(30), 2), pictures(range(1000, 1080))
-    judge = CopyFilter(build_index(training, held_out, Origin("00", "noise", keeps_thumbnails=True)))
+    judge = CopyFilter(build_index(training, held_out, Origin("00", "noise", 1, keeps_thumbnails=True)))
     rng = np.random.default_rng(6)
     sources = rng.integers(0, len(training), 30)
     made = training.take(sources)
@@ -65,7 +65,7 @@ def test_an_index_learned_from_pictures_finds_planted_copies() -> None:
 
 def test_a_subject_on_both_sides_is_refused() -> None:
     with pytest.raises(ValueError, match="both trained on and held out"):
-        build_index(pictures(range(5)), pictures(range(4, 9)), Origin("00", "noise", keeps_thumbnails=True))
+        build_index(pictures(range(5)), pictures(range(4, 9)), Origin("00", "noise", 1, keeps_thumbnails=True))
 
 
 def test_learned_features_tell_more_than_chance_ones() -> None:

@@ -24,9 +24,9 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Findings, 
     write_model(folder / "models", make_graph())
     training, held_out = pictures(range(40)), pictures(range(100, 140))
     made = join([training.take(np.arange(COPIES)), pictures(range(200, 200 + STRANGERS))])
-    index = build_index(training, pictures(range(300, 360)), Origin("00", "noise", keeps_thumbnails=True))
-    task = Task(folder / "out", folder / "models", "simulated <noise>", 0, (), with_maps=False, draws=4)
-    batch = Batch(made, training, held_out)
+    index = build_index(training, pictures(range(300, 360)), Origin("00", "noise", 1, keeps_thumbnails=True))
+    task = Task(folder / "out", folder / "models", "simulated <noise>", use_seeds=(), with_maps=False, draws=4)
+    batch = Batch(made, training, held_out, ("noise",), held_out.frames[:0])
     return task.out, write_report(batch, index, task), batch
 
 
@@ -64,7 +64,7 @@ def test_the_card_counts_every_picture(reported: tuple[Path, Findings, Batch]) -
 
 def test_most_copied_is_of_one_subject() -> None:
     training = pictures(range(30))
-    index = build_index(training, pictures(range(300, 360)), Origin("00", "noise", keeps_thumbnails=True))
+    index = build_index(training, pictures(range(300, 360)), Origin("00", "noise", 1, keeps_thumbnails=True))
     made = training.take(np.array([3, 3, 3, 7]))
     replicas = count_replicas(judge_all(CopyFilter(index), made), training.subjects)
     assert (replicas.samples.hits, replicas.patients.hits, replicas.most_copied) == (4, 2, 3)

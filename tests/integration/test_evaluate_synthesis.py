@@ -1,0 +1,74 @@
+"""`echoplane evaluate synthesis` as an engineer runs it: a generator, a batch of it, and a page about both."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.builders import tiny_repository
+from training.diffusion.config import DiffusionConfig, DistilConfig, load_preset
+from training.diffusion.recipe import distil_diffusion, train_diffusion
+from training.export.models import export_run
+
+COMMAND = str(Path(sys.executable).with_name("echoplane"))
+CANARIES, PER_VIEW = 2, 4
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A teacher with canaries in `teacher/`, both models in `models/`, a batch in `batch/`, frames in `frames/`."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    smoke = load_preset("smoke", DiffusionConfig)
+    smoke = replace(smoke, data=replace(smoke.data, canaries=CANARIES))
+    frames, models = folder / "frames", tiny_repository(folder / "models")
+    train_diffusion(smoke, folder / "teacher", frames)
+    distil_diffusion(load_preset("smoke", DistilConfig), folder / "teacher", folder / "student", frames)
+    export_run(folder / "student", models, frames)
+    wish = ["synthesize", "--per-view", str(PER_VIEW), "--model-repository", str(models), "--out", str(folder)]
+    manifest = json.loads(run(*wish, "--json").stdout)["manifest"]
+    Path(manifest).parent.rename(folder / "batch")
+    return folder
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([COMMAND, *arguments], capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def evaluate(made: Path, out: Path, *more: str) -> list[str]:
+    folders = ["--cache", str(made / "frames"), "--model-repository", str(made / "models"), "--out", str(out)]
+    return ["evaluate", "synthesis", str(made / "batch"), "--teacher", str(made / "teacher"), *folders, *more]
+
+
+def test_one_command_writes_the_whole_report(made: Path, tmp_path: Path) -> None:
+    run(*evaluate(made, tmp_path, "--use-steps", "4", "--seeds", "1"))
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["replicas"]["samples"]["count"] == 4 * PER_VIEW
+    assert report["extraction"]["extracted"]["count"] == CANARIES
+    assert 0 <= report["by_loss"]["area"] <= 1
+    assert all(len(scores) == 1 for scores in report["use"].values())
+    page = (tmp_path / "index.html").read_text()
+    for words in (
+        "Membership by the generator",
+        "Canaries",
+        "simulated",
+        "nearest training pictures",
+        "map_sources.png",
+    ):
+        assert words in page
+    assert (tmp_path / "card.md").is_file()
+
+
+def test_a_batch_that_was_changed_is_refused(made: Path, tmp_path: Path) -> None:
+    image = next((made / "batch").glob("*/*.png"))
+    whole = image.read_bytes()
+    image.write_bytes(whole[:-1] + b"\0")
+    done = subprocess.run([COMMAND, *evaluate(made, tmp_path)], capture_output=True, text=True, check=False)
+    image.write_bytes(whole)
+    assert done.returncode != 0
+    assert image.name in done.stderr
+    assert "Traceback" not in done.stderr
