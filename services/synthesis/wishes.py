@@ -32,12 +32,12 @@ class Wish:
     """
 
     per_view: int
-    counts: tuple[str, ...]
-    balance: Path | None
-    has_styles: bool
-    styles: tuple[str, ...]
-    seed: int
-    format: ImageFormat
+    counts: tuple[str, ...] = ()
+    balance: Path | None = None
+    has_styles: bool = False
+    styles: tuple[str, ...] = ()
+    seed: int = 0
+    format: ImageFormat = ImageFormat.PNG
 
     def order(self, known: Styles) -> Order:
         """Turn it into an order.
