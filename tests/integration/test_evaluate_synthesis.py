@@ -72,3 +72,26 @@ def test_a_batch_that_was_changed_is_refused(made: Path, tmp_path: Path) -> None
     assert done.returncode != 0
     assert image.name in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_views_that_a_source_never_had_are_drawn_and_measured(made: Path, tmp_path: Path) -> None:
+    smoke = load_preset("smoke", DiffusionConfig)
+    confounded = replace(smoke, data=replace(smoke.data, is_confounded=True))
+    train_diffusion(confounded, tmp_path / "teacher", made / "frames")
+    folders = ["--cache", str(made / "frames"), "--model-repository", str(made / "models"), "--out", str(tmp_path)]
+    run("evaluate", "swaps", "--teacher", str(tmp_path / "teacher"), "--pictures", "6", *folders)
+    cells = {(swap["view"], swap["style"]) for swap in json.loads((tmp_path / "swaps.json").read_text())}
+    assert cells == {
+        ("A2C", "lvh"),
+        ("A4C", "lvh"),
+        ("PSAX", "lvh"),
+        *((v, "dynamic") for v in ("A2C", "PLAX", "PSAX")),
+    }
+    assert (tmp_path / "swaps.png").stat().st_size > 1000
+
+
+def test_a_generator_that_saw_everything_has_nothing_to_swap(made: Path, tmp_path: Path) -> None:
+    asked = ["evaluate", "swaps", "--teacher", str(made / "teacher"), "--out", str(tmp_path)]
+    done = subprocess.run([COMMAND, *asked], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "preset confounded" in done.stderr

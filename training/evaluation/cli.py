@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from training.evaluation import classifier_cli
-from training.evaluation.synthesis.cli import synthesis
+from training.evaluation.synthesis import cli as synthesis_cli
 
 app = typer.Typer(help="Measure the service on simulated cines whose truth is known.", no_args_is_help=True)
 
@@ -167,6 +167,12 @@ def realism(
         print(json.dumps(summary))
 
 
-app.command()(synthesis)
-for verb in (classifier_cli.families, classifier_cli.ablation, classifier_cli.recalibrate, classifier_cli.outlines):
+for verb in (
+    synthesis_cli.synthesis,
+    synthesis_cli.swaps,
+    classifier_cli.families,
+    classifier_cli.ablation,
+    classifier_cli.recalibrate,
+    classifier_cli.outlines,
+):
     app.command()(verb)

@@ -1,9 +1,9 @@
-"""The verb `echoplane evaluate synthesis`."""
+"""The verbs `echoplane evaluate synthesis` and `swaps`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,20 +38,12 @@ def synthesis(  # noqa: PLR0913, PLR0917 - each argument is an option of the com
     Example: echoplane evaluate synthesis out/synthetic/batch-0123456789ab --teacher runs/diffusion-cpu
     """
     with told_clearly():
-        from services.cine.errors import ConfigError
-        from training.diffusion.recipe import TEACHER, load_denoiser
+        from training.diffusion.recipe import load_denoiser
         from training.evaluation.synthesis.made_batch import read_batch
         from training.evaluation.synthesis.report import Batch, Task, write_report
         from training.evaluation.synthesis.trained import load_trained
-        from training.run_folder import read_checkpoint
 
-        checkpoint = read_checkpoint(teacher)
-        if checkpoint["model"] != TEACHER:
-            raise ConfigError(
-                found=f"a run of {checkpoint['model']} in {teacher}",
-                expected="a finished run of `train diffusion`",
-                advice="Name its folder; a distilled run has the same pictures as its teacher.",
-            )
+        checkpoint = _read_teacher(teacher)
         trained = load_trained(checkpoint, cache)
         made = read_batch(batch, trained.styles)
         task = Task(
@@ -66,3 +58,55 @@ def synthesis(  # noqa: PLR0913, PLR0917 - each argument is an option of the com
         pictures = Batch(made, trained.training, trained.held_out, trained.styles, trained.canaries)
         write_report(pictures, trained.index(), task)
         typer.echo(f"Report: {out / 'index.html'}", err=True)
+
+
+def swaps(
+    teacher: Annotated[Path, typer.Option(help="Folder of a run of `train diffusion`.", file_okay=False)],
+    out: Annotated[Path, typer.Option(help="Folder of the tables and the figure.", file_okay=False)] = Path(
+        "out/swaps"
+    ),
+    model_repository: Annotated[Path, typer.Option(help="Where the view classifier is.")] = Path("model_repository"),
+    cache: Annotated[Path, typer.Option(help="Where rendered frames are kept between runs.")] = Path("runs/frames"),
+    pictures: Annotated[int, typer.Option(min=4, help="Made of each cell, and simulated beside.")] = 100,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 1,
+) -> None:
+    """Ask a generator for each view in the style of a source that never had it, and hold it to the simulator.
+
+    For generators of the preset confounded, whose sources show the views that they show in the thesis. Says how many
+    made pictures the served classifier gives the view, a linear probe of simulated pictures the style, and how far they
+    lie from true pictures of that cell and from the nearest wrong one. Writes swaps.csv, swaps.md and swaps.png.
+
+    Example: echoplane train diffusion --preset confounded, then:
+    echoplane evaluate swaps --teacher runs/diffusion-confounded
+    """
+    with told_clearly():
+        from training.configuration import build_config
+        from training.diffusion.config import DiffusionConfig
+        from training.diffusion.recipe import load_denoiser
+        from training.evaluation.synthesis.swaps import Task, measure_swaps
+
+        checkpoint = _read_teacher(teacher)
+        config = build_config(checkpoint["config"], DiffusionConfig)
+        task = Task(model_repository, cache, out, pictures, workers)
+        measure_swaps(load_denoiser(checkpoint, teacher), config, task)
+        typer.echo((out / "swaps.md").read_text(), err=True)
+
+
+def _read_teacher(folder: Path) -> dict[str, Any]:
+    """Read what a finished run of `train diffusion` says of itself.
+
+    Raises:
+        ConfigError: the folder holds no such run.
+    """
+    from services.cine.errors import ConfigError
+    from training.diffusion.recipe import TEACHER
+    from training.run_folder import read_checkpoint
+
+    checkpoint = read_checkpoint(folder)
+    if checkpoint["model"] != TEACHER:
+        raise ConfigError(
+            found=f"a run of {checkpoint['model']} in {folder}",
+            expected="a finished run of `train diffusion`",
+            advice="Name its folder; a distilled run has the same pictures as its teacher.",
+        )
+    return checkpoint
