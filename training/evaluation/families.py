@@ -143,8 +143,8 @@ def _write_markdown(runs: Sequence[LeftOut], config: ClassifierConfig) -> str:
     seeds = len({run.seed for run in runs})
     columns = ["left out", "cines", "balanced accuracy (95 %)", "by seed", *(f"recall {v}" for v in ANSWERED_VIEWS)]
     columns += ["others refused", "answered", "right when answered", "named wrongly"]
-    return f"""Preset `{config.recipe}`, {config.loop.steps:,} steps: enough to compare families; what is served is trained
-for longer. Balanced accuracy over the five answers on simulated test subjects in the family that
+    return f"""Preset `{config.recipe}`, {config.loop.steps:,} steps: enough to compare families; what is served
+is trained for longer. Balanced accuracy over the five answers on simulated test subjects in the family that
 neither training, nor the styles drawn at random, nor calibration had seen; mean over {seeds} trainings, interval over
 trainings and subjects. The threshold comes from the other families, at {runs[0].calibration.wrong_share:.0%} wrong
 names: what the last column has above that is the shift.
