@@ -39,7 +39,7 @@ def families(
 
         config = load_preset(preset)
         runs = leave_each_out(config, _known(families), range(1, seeds + 1), out / "left_out", cache)
-        typer.echo(write_results(runs, config.calibration.bootstrap_draws, out), err=True)
+        typer.echo(write_results(runs, config, out), err=True)
 
 
 def ablation(

@@ -120,7 +120,7 @@ def interval(runs: Sequence[LeftOut], draws: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def write_results(runs: Sequence[LeftOut], draws: int, folder: Path) -> str:
+def write_results(runs: Sequence[LeftOut], config: ClassifierConfig, folder: Path) -> str:
     """Write one line a training and group to families.csv and the tables to families.md; give those."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / TABLE_FILE).open("w", newline="") as file:
@@ -130,22 +130,24 @@ def write_results(runs: Sequence[LeftOut], draws: int, folder: Path) -> str:
             for name, cines in [("all", run.cines), *subgroups(run.cines)]:
                 found = measure(cines, run.calibration, 1)
                 writer.writerow([run.family, run.seed, name, found["cines"], *(found[each] for each in MEASURES)])
-    text = _write_markdown(runs, draws)
+    text = _write_markdown(runs, config)
     (folder / REPORT_FILE).write_text(text)
     return text
 
 
-def _write_markdown(runs: Sequence[LeftOut], draws: int) -> str:
+def _write_markdown(runs: Sequence[LeftOut], config: ClassifierConfig) -> str:
+    draws = config.calibration.bootstrap_draws
     names = list(dict.fromkeys(run.family for run in runs))
     rows = [_row(name, [run for run in runs if run.family == name], draws) for name in names]
     rows.append(_row("**all**", runs, draws))
     seeds = len({run.seed for run in runs})
     columns = ["left out", "cines", "balanced accuracy (95 %)", "by seed", *(f"recall {v}" for v in ANSWERED_VIEWS)]
     columns += ["others refused", "answered", "right when answered", "named wrongly"]
-    return f"""Balanced accuracy over the five answers on test subjects in the family that neither training, nor the
-styles drawn at random, nor calibration had seen; mean over {seeds} trainings, interval over trainings and subjects. The
-threshold comes from the other families, at {runs[0].calibration.wrong_share:.0%} wrong names: what the last column has
-above that is the shift.
+    return f"""Preset `{config.recipe}`, {config.loop.steps:,} steps: enough to compare families; what is served
+is trained for longer. Balanced accuracy over the five answers on simulated test subjects in the family that
+neither training, nor the styles drawn at random, nor calibration had seen; mean over {seeds} trainings, interval over
+trainings and subjects. The threshold comes from the other families, at {runs[0].calibration.wrong_share:.0%} wrong
+names: what the last column has above that is the shift.
 
 {write_table(columns, rows)}
 

@@ -18,6 +18,7 @@ from training.simulator.views.names import PLANES, VIEW_CLASSES, VIEWS
 TILE_PX = 224
 PROBE_TIMES_MS: TimeArray = np.arange(0, 1440, 5.0)  # a beat of the slowest heart, in steps short against its ends
 LEGEND_PX = 24
+PLANE_SUBJECTS, PLANE_PX = range(2, 4), 200
 QUIZ_TILES, QUIZ_COLUMNS = 40, 8
 SCREEN_TILE_PX, LABEL_PX, LABEL_PAPER = 240, 18, (70, 20, 20)
 VARIANT_TIMES_MS = np.array([0.0, 33.0, 1400.0])  # a strip has filled up by then
@@ -130,12 +131,18 @@ def _screen_tile(frame: ByteArray, label: str, height_px: int) -> ByteArray:
 
 
 def write_sheets(out: Path, subjects: int = 5, seed: int = 0) -> list[Path]:
-    """Write `<style>.png` for every style, `variant_<variant>.png`, `beats.png`, `quiz.png`, `quiz_answers.json`."""
+    """Write sheets of every style, plane and variant, `beats.png`, and `quiz.png` with its `quiz_answers.json`."""
     out.mkdir(parents=True, exist_ok=True)
     paths = []
     for style in STYLES:
         paths.append(out / f"{style}.png")
         cv2.imwrite(str(paths[-1]), style_sheet(style, range(seed, seed + subjects)))
+    paths.append(out / "planes.png")
+    planes = plane_sheet(PLANE_SUBJECTS, size_px=PLANE_PX)
+    cv2.imwrite(
+        str(paths[-1]),
+        with_legend(planes, "Every plane in two subjects and mixed styles, with its view. Sweeps half-way."),
+    )
     for variant in VARIANTS:
         paths.append(out / f"variant_{variant}.png")
         cv2.imwrite(str(paths[-1]), kind_sheet(variant, seed))

@@ -15,7 +15,7 @@ FRAMES, STEP_MS, SIZE_PX = 60, 20.0, 112
 WANTED_FRAMES_A_SECOND = 200
 BASELINE_PX, BASELINE_TURNS = 128, 400
 MOST_FFTS = 22.0
-"""What a frame may cost beside the baseline: 17 to 19 on cores that gave 181 to 231 frames a second the same hour."""
+"""What a frame may cost beside the baseline: 16 to 19 measured."""
 
 
 def frames_a_second(style: str, view: str, seed: int = 1) -> float:

@@ -69,7 +69,7 @@ def test_interval_holds_the_mean_and_grows_with_what_differs_between_seeds() -> 
 
 def test_every_training_and_group_is_a_line_and_every_family_a_row(tmp_path: Path) -> None:
     runs = make_runs()
-    text = write_results(runs, 50, tmp_path)
+    text = write_results(runs, SMOKE, tmp_path)
     with (tmp_path / TABLE_FILE).open() as file:
         lines = list(csv.DictReader(file))
     assert {(line["family"], int(line["seed"])) for line in lines} == {(run.family, run.seed) for run in runs}
@@ -77,5 +77,5 @@ def test_every_training_and_group_is_a_line_and_every_family_a_row(tmp_path: Pat
     assert set(MEASURES) <= set(lines[0])
     assert {"all", "plane a4c", "plane subcostal"} <= {line["group"] for line in lines}
     assert (tmp_path / REPORT_FILE).read_text() == text
-    for words in (*FAMILIES[:2], "**all**", "plane subcostal", "5%"):
+    for words in (*FAMILIES[:2], "**all**", "plane subcostal", "5%", "`smoke`"):
         assert words in text
