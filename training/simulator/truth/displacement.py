@@ -31,9 +31,10 @@ def displacement_mm(recording: Recording) -> Float32Array:
     that the field carries masks (`carry_mask`). Between outlines motion is spread by Gaussian weights; in blood it
     is a smooth filling, not flow. It fades to nothing far from the heart.
 
-    What enters or leaves the plane as a whole between two frames cannot be carried: in the short axis at the mitral
-    level, where the base comes through the plane, one step of 20 ms in nine has a Dice below .97 (the least
-    .80); in the other planes all are above it but for walls that are only just cut.
+    What enters or leaves the plane as a whole between two frames is nowhere in the other one, so no field in the plane
+    can carry it. In the short axis at the mitral level the outflow tract opens and closes the ring of muscle so: one
+    step of 20 ms in nine has a Dice below .97 there (the least .80). In the other planes all are above it but for
+    walls that are only just cut.
     """
     height, width = recording.screen.height_px, recording.screen.width_px
     steps = np.empty((len(recording.scenes) - 1, height, width, 2), dtype=np.float32)
