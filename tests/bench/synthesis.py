@@ -1,7 +1,8 @@
 """What making images costs, and what it costs those who ask for views: `make bench`.
 
 Images a second through a gateway, PNG and copy filter included; and the p99 of PredictView with a batch running over
-its p99 without one, in turns within one run, because seconds on a shared machine mean little.
+its p99 without one, in turns within one run, because seconds on a shared machine mean little. Beside them the thesis's
+recipe: its U-Net at its published size in PyTorch, of which a few steps are timed and multiplied.
 """
 
 from __future__ import annotations
@@ -17,16 +18,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from echoplane.v1 import synthesis_pb2
 
 from deploy.demo.gateway import running_gateway
+from services.cine.preprocessing import MODEL_SIDE_PX
 from services.client import Client
 from tests.bench.cines import small_avi
+from training.diffusion.condition import Condition
+from training.diffusion.config import DiffusionConfig, load_preset
+from training.diffusion.denoiser import Denoiser
 
 IMAGES = 256
 TURN_S, TURNS = 6.0, 6
 LEAST_IMAGES_PER_S = 30.0
 MOST_P99_RATIO = 1.5
+THESIS_TIMED_STEPS = 5
 OUT = Path("out/bench/synthesis.json")
 
 
@@ -40,6 +47,8 @@ class Figures:
         quiet_p50_s, busy_p50_s: the same, the median.
         asked: views asked for, without and with.
         images_beside_views_per_s: while views are asked for one after another.
+        thesis_step_s: of the thesis's network for one image, the median of a few.
+        thesis_steps: of its recipe for one image; nobody waited for all of them.
     """
 
     images_per_s: float
@@ -49,11 +58,18 @@ class Figures:
     busy_p50_s: float
     asked: tuple[int, int]
     images_beside_views_per_s: float
+    thesis_step_s: float
+    thesis_steps: int
 
     @property
     def p99_ratio(self) -> float:
         """With a batch over without."""
         return self.busy_p99_s / self.quiet_p99_s
+
+    @property
+    def thesis_ratio(self) -> float:
+        """Images made here in the time that the thesis's recipe would take for one."""
+        return self.images_per_s * self.thesis_step_s * self.thesis_steps
 
 
 def main() -> int:
@@ -63,7 +79,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         figures = asyncio.run(measure(parser.parse_args().model_repository, Path(name)))
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(asdict(figures) | {"p99_ratio": figures.p99_ratio}, indent=2))
+    OUT.write_text(
+        json.dumps(asdict(figures) | {"p99_ratio": figures.p99_ratio, "thesis_ratio": figures.thesis_ratio}, indent=2)
+    )
     print(OUT.read_text())
     return 0 if figures.images_per_s >= LEAST_IMAGES_PER_S and figures.p99_ratio <= MOST_P99_RATIO else 1
 
@@ -88,7 +106,23 @@ async def measure(repository: str, folder: Path) -> Figures:
                 images += _made.pop("images")
     p99, p50 = (lambda spent: float(np.quantile(spent, 0.99))), (lambda spent: float(np.median(spent)))
     beside = images / (TURNS * TURN_S)
-    return Figures(pace, p99(quiet), p99(busy), p50(quiet), p50(busy), (len(quiet), len(busy)), beside)
+    asked = (len(quiet), len(busy))
+    return Figures(pace, p99(quiet), p99(busy), p50(quiet), p50(busy), asked, beside, *_thesis())
+
+
+def _thesis() -> tuple[float, int]:
+    """Time a few steps of the thesis's recipe for one image, s each, and give how many it takes."""
+    config = load_preset("thesis", DiffusionConfig)
+    denoiser = Denoiser(config.network, config.objective, len(config.data.styles)).eval()
+    condition = Condition(torch.tensor([0]), torch.tensor([0]))
+    noisy, sigma = torch.randn(1, 1, MODEL_SIDE_PX, MODEL_SIDE_PX), torch.ones(1)
+    spent = []
+    with torch.inference_mode():
+        for _ in range(1 + THESIS_TIMED_STEPS):
+            start = time.perf_counter()
+            denoiser.predict(noisy, sigma, condition)
+            spent.append(time.perf_counter() - start)
+    return float(np.median(spent[1:])), config.sampling.steps
 
 
 _made: dict[str, int] = {}

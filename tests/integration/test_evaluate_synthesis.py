@@ -95,3 +95,16 @@ def test_a_generator_that_saw_everything_has_nothing_to_swap(made: Path, tmp_pat
     done = subprocess.run([COMMAND, *asked], capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "preset confounded" in done.stderr
+
+
+def test_steps_of_teacher_and_student_stand_in_one_table(made: Path, tmp_path: Path) -> None:
+    folders = ["--cache", str(made / "frames"), "--model-repository", str(made / "models"), "--out", str(tmp_path)]
+    runs = [str(made / "teacher"), str(made / "student")]
+    run("evaluate", "steps", *runs, *folders, "--pictures", "40", "--use-steps", "4", "--seeds", "1")
+    walks = json.loads((tmp_path / "steps.json").read_text())
+    assert [walk["evaluations"] for walk in walks if walk["run"] == "teacher"][:2] == [1, 2]
+    assert [walk["evaluations"] for walk in walks if walk["run"] == "student"] == [2]
+    assert all(walk["frechet"] >= 0 and len(walk["use"]) == 1 for walk in walks)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"steps{end}" for end in (".csv", ".json", ".md", ".png", "_pictures.png")
+    }

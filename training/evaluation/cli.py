@@ -169,6 +169,7 @@ def realism(
 
 for verb in (
     synthesis_cli.synthesis,
+    synthesis_cli.steps,
     synthesis_cli.swaps,
     classifier_cli.families,
     classifier_cli.ablation,

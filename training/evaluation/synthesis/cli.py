@@ -1,4 +1,4 @@
-"""The verbs `echoplane evaluate synthesis` and `swaps`."""
+"""The verbs `echoplane evaluate synthesis`, `steps` and `swaps`."""
 
 from __future__ import annotations
 
@@ -58,6 +58,36 @@ def synthesis(  # noqa: PLR0913, PLR0917 - each argument is an option of the com
         pictures = Batch(made, trained.training, trained.held_out, trained.styles, trained.canaries)
         write_report(pictures, trained.index(), task)
         typer.echo(f"Report: {out / 'index.html'}", err=True)
+
+
+def steps(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of finished runs of `train diffusion` and `train distil`.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the tables and figures.", file_okay=False)] = Path("out/steps"),
+    model_repository: Annotated[Path, typer.Option(help="Where the view classifier is.")] = Path("model_repository"),
+    cache: Annotated[Path, typer.Option(help="Where rendered frames are kept between runs.")] = Path("runs/frames"),
+    pictures: Annotated[int, typer.Option(min=40, help="Drawn for each row, a quarter of each view.")] = 960,
+    use_steps: Annotated[
+        int, typer.Option(min=0, help="Of each classifier trained on a row's pictures; 0 trains none.")
+    ] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each of them.")] = 3,
+) -> None:
+    """Say what each evaluation of the network is worth: generators in 1 to 32 evaluations, students in their own.
+
+    Distances to held-out pictures, speckle, views as asked for, and with --use-steps the macro AUPRC of classifiers
+    trained on the pictures. Several generators beside one another tell which recipe is better. Writes steps.csv,
+    steps.md, the curves, and a row of pictures from the same noise for each way.
+
+    Example: echoplane evaluate steps runs/diffusion-cpu runs/distil-cpu --use-steps 400
+    """
+    with told_clearly():
+        from training.evaluation.synthesis.steps import Task, measure_steps
+
+        use_seeds = tuple(range(1, seeds + 1)) if use_steps else ()
+        task = Task(model_repository, cache, out, pictures, use_steps=use_steps, use_seeds=use_seeds)
+        measure_steps(runs, task)
+        typer.echo((out / "steps.md").read_text(), err=True)
 
 
 def swaps(
