@@ -12,14 +12,11 @@ from itertools import combinations
 import cv2
 import numpy as np
 
-from services.cine.cine import FloatArray, UInt8Array
-from services.cine.preprocessing import MODEL_SIDE_PX, to_frames, to_tensor
+from services.cine.cine import UInt8Array
+from services.cine.preprocessing import MODEL_SIDE_PX
 from training.evaluation.synthesis.numbers import RealArray
 
 Plant = Callable[[UInt8Array, np.random.Generator], UInt8Array]
-
-Denoise = Callable[[FloatArray, float], FloatArray]
-"""A generator's `denoise(x, sigma) -> x0` on images [B, 1, 112, 112] in [-1, 1], its condition already chosen."""
 
 LEAST_CROP_FRACTION = 0.85
 LARGEST_SHIFT_PX = 8.0
@@ -132,17 +129,6 @@ def mosaic(picture: UInt8Array, other: UInt8Array, rng: np.random.Generator) -> 
         is_first = ~is_first
     kept = is_first[None, :] if rng.random() < 0.5 else is_first[:, None]
     return np.where(kept, picture, other)
-
-
-def renoise(picture: UInt8Array, denoise: Denoise, sigma: float, rng: np.random.Generator) -> UInt8Array:
-    """Add noise of a level to a picture and take it away again as a generator does: what it half remembers.
-
-    Reference:
-        Meng et al., "SDEdit", 2022, section 3, in one step.
-    """
-    image = to_tensor(picture[None])
-    noisy = image + np.float32(sigma) * rng.standard_normal(image.shape, np.float32)
-    return np.asarray(to_frames(denoise(noisy, sigma))[0], np.uint8)
 
 
 def _warp(picture: UInt8Array, to_source: RealArray) -> UInt8Array:

@@ -15,7 +15,7 @@ from training.evaluation.synthesis.pictures import Pictures, from_frames, load_s
 from training.progress import show_progress
 from training.simulator.styles import STYLES
 
-FIRST_SUBJECT = 5_000_000
+FIRST_SUBJECT = 8_000_000
 """Far from the seeds that classifier and generator are trained on."""
 
 APART_MS = 250.0

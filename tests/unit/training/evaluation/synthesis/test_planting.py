@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from services.cine.preprocessing import to_frames, to_tensor
 from services.models.copy_filter import CopyFilter
 from tests.unit.models.copy_scenes import frame, frames
 from training.evaluation.synthesis import planting
@@ -92,16 +91,3 @@ def test_discoveries_are_those_of_benjamini_and_hochberg() -> None:
 def test_at_chance_hardly_anything_is_discovered() -> None:
     draws = np.random.default_rng(8).random((2000, 20))
     assert np.mean([discovery_threshold(one, 0.05) > 0 for one in draws]) == pytest.approx(0.05, abs=0.015)
-
-
-def test_renoising_asks_the_generator_about_a_noisy_picture() -> None:
-    asked = []
-
-    def denoise(noisy: np.ndarray, sigma: float) -> np.ndarray:
-        asked.append(noisy)
-        return noisy
-
-    made = planting.renoise(frame(1), denoise, 0.25, np.random.default_rng(9))
-    noise = asked[0] - to_tensor(frame(1)[None])
-    assert noise.std() == pytest.approx(0.25, rel=0.03)
-    assert (made == to_frames(asked[0])[0]).all()
