@@ -8,7 +8,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 from services.models.repository import ModelIdentity
@@ -92,14 +91,12 @@ def _values(unit: Unit, row: ImageRow, origin: Origin) -> tuple[object, ...]:
 
 
 def to_files(manifest: Mapping[str, Any]) -> dict[str, bytes]:
-    """Write a manifest as files, by name, the one that must be published last at the end.
-
-    The Parquet table is left out where pyarrow is not installed.
-    """
-    files = {LABELS: _labels(manifest["images"])}
-    if find_spec("pyarrow") is not None:
-        files[TABLE] = _table(manifest)
-    return files | {MANIFEST: json.dumps(manifest, indent=1).encode()}
+    """Write a manifest as files, by name, the one that must be published last at the end."""
+    return {
+        LABELS: _labels(manifest["images"]),
+        TABLE: _table(manifest),
+        MANIFEST: json.dumps(manifest, indent=1).encode(),
+    }
 
 
 def _labels(images: Sequence[Mapping[str, Any]]) -> bytes:

@@ -53,14 +53,15 @@ async def ask(channel: grpc.aio.Channel, messages: Iterable[bytes]) -> Answer:
     try:
         response = await call(stream(), timeout=LONGEST_S)
     except grpc.aio.AioRpcError as error:
-        spent_s, reason = time.perf_counter() - start, _reason(error)
+        spent_s, reason = time.perf_counter() - start, reason_of(error)
         typed = error.code() is grpc.StatusCode.INVALID_ARGUMENT and reason in _INPUT_REASONS
         return Answer(error.code().name, reason, spent_s, "" if typed else f"no typed refusal: {error.details()}")
     verdict = view_pb2.Verdict.Name(response.verdict)
     return Answer("OK", verdict, time.perf_counter() - start, _fault(response))
 
 
-def _reason(error: grpc.aio.AioRpcError) -> str:
+def reason_of(error: grpc.aio.AioRpcError) -> str:
+    """Give the reason of a refusal's google.rpc.ErrorInfo; empty where it has none."""
     for key, value in error.trailing_metadata() or ():
         details = status_pb2.Status.FromString(value).details if key == "grpc-status-details-bin" else ()
         for detail in details:
