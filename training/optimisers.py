@@ -26,8 +26,7 @@ class KernelMuon(torch.optim.Muon):
     Every kernel moves by the orthogonal matrix nearest to its momentum, so that rare directions learn as fast as common
     ones; scaled to what AdamW's step would measure, so that one learning rate serves both.
 
-    Measured on the generator's preset cpu (DECISIONS.md): as far after 500 steps as AdamW after twice as many, each
-    step a fifth longer.
+    DECISIONS.md says what it brought.
 
     Reference:
         Jordan 2024, Muon: An optimizer for hidden layers; Liu 2025, Muon is Scalable for LLM Training, section 2.2.
