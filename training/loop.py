@@ -19,6 +19,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from training.optimisers import OptimiserName, build_optimisers
 from training.parallel import joined, share_gradients, this_process, wait_for_all
 from training.progress import show_progress
 from training.tensor_file import read_tensors, write_tensors
@@ -59,8 +60,9 @@ class LoopConfig:
     Attributes:
         steps: optimiser steps in all.
         warmup_steps: steps over which the learning rate rises.
+        optimiser: which rule.
         learning_rate: peak, followed by a cosine.
-        weight_decay: of AdamW, on weights with two axes or more.
+        weight_decay: on weights with two axes or more.
         ema_decay: of the averaged weights.
         checkpoint_every_steps, validate_every_steps: how often.
         seed: of weights, data order and augmentation.
@@ -70,6 +72,7 @@ class LoopConfig:
 
     steps: int
     warmup_steps: int
+    optimiser: OptimiserName
     learning_rate: float
     weight_decay: float
     ema_decay: float
@@ -104,14 +107,14 @@ class TrainingState:
 
     Attributes:
         network, ema: the weights in training and their running average.
-        optimiser: AdamW and its moments.
+        optimisers: with their moments; between them they train every weight.
         step: steps done.
         spent_s: wall-clock time spent so far, over all resumptions, s.
     """
 
     network: nn.Module
     ema: nn.Module
-    optimiser: torch.optim.Optimizer
+    optimisers: list[torch.optim.Optimizer]
     step: int = 0
     spent_s: float = 0.0
 
@@ -158,21 +161,19 @@ def _train(task: Task, config: LoopConfig, folder: Path, last: int) -> TrainingS
 
 
 def start_state(task: Task, config: LoopConfig) -> TrainingState:
-    """Build network, average and optimiser from the seed."""
+    """Build network, average and optimisers from the seed."""
     torch.manual_seed(config.seed)
     network = task.build().to(config.device.value)
     if config.device is Device.CPU:
         network = network.to(memory_format=torch.channels_last)
     ema = copy.deepcopy(network).requires_grad_(False).eval()
-    decayed = [weight for weight in network.parameters() if weight.ndim > 1]
-    kept = [weight for weight in network.parameters() if weight.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": kept, "weight_decay": 0.0}]
-    return TrainingState(network, ema, torch.optim.AdamW(groups, lr=config.learning_rate))
+    optimisers = build_optimisers(network, config.optimiser, config.learning_rate, config.weight_decay)
+    return TrainingState(network, ema, optimisers)
 
 
 def take_step(task: Task, config: LoopConfig, state: TrainingState) -> float:
     """Do one optimiser step and move the averaged weights; returns the loss."""
-    for group in state.optimiser.param_groups:
+    for group in (group for optimiser in state.optimisers for group in optimiser.param_groups):
         group["lr"] = learning_rate_at(state.step, config)
     state.network.train()
     batch = this_process().batch_of(state.step)
@@ -185,11 +186,12 @@ def take_step(task: Task, config: LoopConfig, state: TrainingState) -> float:
             f"Found a loss of {value} at step {state.step} with seed {config.seed}; expected a number. "
             "Lower the learning rate, or train in fp32."
         )
-    state.optimiser.zero_grad(set_to_none=True)
+    state.network.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     share_gradients(state.network)
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), _GRADIENT_NORM_LIMIT)
-    state.optimiser.step()
+    for optimiser in state.optimisers:
+        optimiser.step()
     state.step += 1
     _average(state, min(config.ema_decay, (1 + state.step) / (10 + state.step)))
     return value
@@ -234,11 +236,12 @@ def note_validation(task: Task, config: LoopConfig, state: TrainingState, path: 
 
 
 def save(state: TrainingState, path: Path) -> None:
-    """Write weights, average and optimiser to one file, whole or not at all."""
+    """Write weights, average and optimisers to one file, whole or not at all."""
     tensors = {f"network.{name}": value for name, value in state.network.state_dict().items()}
     tensors |= {f"ema.{name}": value for name, value in state.ema.state_dict().items()}
-    for index, moments in state.optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
+    for number, optimiser in enumerate(state.optimisers):
+        for index, moments in optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{index}.{name}": value for name, value in moments.items()}
     write_tensors(path, tensors, {"step": str(state.step), "spent_s": repr(state.spent_s)})
 
 
@@ -249,12 +252,13 @@ def resume(state: TrainingState, path: Path) -> None:
     tensors, metadata = read_tensors(path)
     state.network.load_state_dict(_below(tensors, "network."))
     state.ema.load_state_dict(_below(tensors, "ema."))
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in _below(tensors, "optimiser.").items():
-        index, key = name.split(".", 1)
-        moments.setdefault(int(index), {})[key] = value
-    groups = state.optimiser.state_dict()["param_groups"]
-    state.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    for number, optimiser in enumerate(state.optimisers):
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in _below(tensors, f"optimiser.{number}.").items():
+            index, key = name.split(".", 1)
+            moments.setdefault(int(index), {})[key] = value
+        groups = optimiser.state_dict()["param_groups"]
+        optimiser.load_state_dict({"state": moments, "param_groups": groups})
     state.step, state.spent_s = int(metadata["step"]), float(metadata["spent_s"])
 
 

@@ -20,11 +20,13 @@ from training.loop import (
     learning_rate_at,
     train,
 )
+from training.optimisers import LEAST_CHANNELS, OptimiserName
 from training.tensor_file import read_tensors
 
 CONFIG = LoopConfig(
     steps=12,
     warmup_steps=3,
+    optimiser=OptimiserName.ADAMW,
     learning_rate=0.05,
     weight_decay=0.01,
     ema_decay=0.9,
@@ -102,3 +104,24 @@ def test_learning_rate_rises_then_falls_to_almost_nothing() -> None:
     assert rates[0] < rates[1] < rates[2] == pytest.approx(CONFIG.learning_rate)
     assert rates[3:] == sorted(rates[3:], reverse=True)
     assert rates[-1] < 0.1 * CONFIG.learning_rate
+
+
+class Picture(Line):
+    """A task with a wide kernel."""
+
+    def build(self) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(1, LEAST_CHANNELS, 3), nn.Conv2d(LEAST_CHANNELS, LEAST_CHANNELS, 1))
+
+    def loss(self, network: nn.Module, step: int) -> Tensor:
+        x = torch.randn(4, 1, 5, 5, generator=torch.Generator().manual_seed(step))
+        value: Tensor = (network(x) - x.mean()).square().mean()
+        return value
+
+
+def test_a_resumed_run_of_muon_ends_with_the_weights_of_an_unbroken_one(tmp_path: Path) -> None:
+    config = replace(CONFIG, optimiser=OptimiserName.MUON, learning_rate=0.01)
+    train(Picture(), config, tmp_path / "unbroken")
+    train(Picture(), config, tmp_path / "broken", stop_after=5)
+    train(Picture(), config, tmp_path / "broken")
+    whole, mended = (read_tensors(tmp_path / name / WEIGHTS_FILE)[0] for name in ("unbroken", "broken"))
+    assert all(torch.equal(whole[name], mended[name]) for name in whole)
