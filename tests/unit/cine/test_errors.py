@@ -33,4 +33,4 @@ def test_message_has_found_expected_and_advice(kind: type[errors.CapacityError])
 
 def test_only_what_time_may_heal_is_retryable() -> None:
     retryable = {kind.__name__ for kind in subclasses(errors.EchoplaneError) if kind.retryable}
-    assert retryable == {"CapacityError", "ReaderUnavailableError", "ModelUnavailableError"}
+    assert retryable == {"CapacityError", "ReaderUnavailableError", "ModelUnavailableError", "StorageError"}

@@ -39,12 +39,13 @@ def test_the_same_configuration_gives_the_same_list() -> None:
 
 
 def test_styles_know_nothing_of_views() -> None:
-    orders = order_training(make_data(view_shares=(1.0, 1.0, 1.0, 1.0)))
+    data = make_data(view_shares=(1.0, 1.0, 1.0, 1.0))
+    orders = order_training(data)
     table = Counter((order.view, order.style) for order in orders)
-    expected = len(orders) / len(TARGET_VIEWS) / len(styles())
-    counts = np.array([[table[view, style] for style in styles()] for view in TARGET_VIEWS])
+    expected = len(orders) / len(TARGET_VIEWS) / len(data.styles)
+    counts = np.array([[table[view, style] for style in data.styles] for view in TARGET_VIEWS])
     chi_square = float(((counts - expected) ** 2 / expected).sum())
-    assert chi_square < 100  # 56 degrees of freedom; one seed in 4,000 is over it
+    assert chi_square < 70  # 32 degrees of freedom; one seed in 8,000 is over it
 
 
 def test_confounded_sources_show_their_own_views_only() -> None:
@@ -92,6 +93,8 @@ def test_batch_goes_with_what_it_shows() -> None:
 
 
 @pytest.mark.parametrize("preset", ["cpu", "gpu", "small"])
-def test_shipped_presets_name_every_source_in_order(preset: str) -> None:
+def test_shipped_presets_name_sources_in_their_order(preset: str) -> None:
     assert preset in preset_names(DiffusionConfig)
-    assert load_preset(preset, DiffusionConfig).data.styles == styles()
+    named = load_preset(preset, DiffusionConfig).data.styles
+    assert named == tuple(style for style in styles() if style in named)
+    assert named == styles() or preset == "cpu"
