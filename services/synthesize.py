@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import time
@@ -178,8 +179,10 @@ class Here:
 
     def _ledger_path(self, batch_id: str) -> Path:
         """Keep the list beside the images of a folder; SQLite needs a disk, so a URL's lies in the user's cache."""
-        folder = Path.home() / ".cache" / "echoplane" if "://" in self.out else Path(self.out)
-        return folder / f".{batch_id}.sqlite"
+        if "://" not in self.out:
+            return Path(self.out) / f".{batch_id}.sqlite"
+        place = hashlib.sha256(self.out.encode()).hexdigest()[:12]
+        return Path.home() / ".cache" / "echoplane" / f".{batch_id}-{place}.sqlite"
 
     def _card(self) -> str:
         path = self.repository / ECHO_SYNTHESIZER.name / "card.md"

@@ -290,11 +290,11 @@ class Ledger:
         self._end(job, owner, JobState.WAITING, (*why, "", 0.0, retry_s))
 
     def reopen(self, job_id: str) -> None:
-        """Have a job that waits or failed tried again now."""
+        """Have a job that waits, failed or is done gone through again now: what is missing is made again."""
         with self._transaction() as database:
             database.execute(
-                "UPDATE jobs SET state = 'QUEUED', reason = '', message = '', ended_s = 0, due_s = 0"
-                " WHERE job_id = ? AND state IN ('WAITING', 'FAILED')",
+                "UPDATE jobs SET state = 'QUEUED', reason = '', message = '', manifest = '', ended_s = 0, due_s = 0"
+                " WHERE job_id = ? AND state IN ('WAITING', 'FAILED', 'DONE')",
                 (job_id,),
             )
 

@@ -25,6 +25,9 @@ from tests.unit.synthesis.making import IDENTITY, Painter, Suspicious, studio
 
 ORDER: Order = order_of(count_per_view(60), 11, ImageFormat.PNG)
 LEASE_S = 0.05
+PAUSE_S = 0.05
+"""Of every inference, so that a job outlives several workers on any machine."""
+
 LONGEST_S = 0.4
 """A worker's life: from before its first image to several batches."""
 
@@ -35,7 +38,7 @@ def work(folder: Path) -> None:
     """Work the jobs of a folder off, until killed or there are none."""
 
     async def all_of_it() -> None:
-        by = studio(Painter(pause_s=0.01), Suspicious())
+        by = studio(Painter(pause_s=PAUSE_S), Suspicious())
         worker = Worker(Ledger(folder / "jobs.sqlite"), by, Store(str(folder / "out")), str(os.getpid()), LEASE_S)
         while await worker.work_once():
             pass

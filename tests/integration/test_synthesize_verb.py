@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     repository = tiny_repository(tmp_path_factory.mktemp("models"))
     write_synthesizer(repository)
     return repository
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))  # where lists of batches that go to a URL are kept
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -120,6 +126,19 @@ def test_a_repository_without_a_synthesizer_says_what_to_do(tmp_path: Path) -> N
     done = run("--per-view", "1", "--model-repository", str(tmp_path), "--out", str(tmp_path / "out"))
     assert done.returncode == 1
     assert "echo_synthesizer" in done.stderr
+
+
+@pytest.mark.parametrize("is_url", [False, True])
+def test_what_was_deleted_of_a_batch_is_made_again(models: Path, tmp_path: Path, is_url: bool) -> None:
+    out = f"file://{tmp_path}/out" if is_url else str(tmp_path / "out")
+    wish = ["--per-view", "2", "--model-repository", str(models), "--out", out]
+    folder = made(*wish)
+    whole = files_of(folder)
+    next(folder.glob("*/*.png")).unlink()
+    (folder / "manifest.json").unlink()
+    assert files_of(made(*wish)) == whole
+    shutil.rmtree(folder)
+    assert files_of(made(*wish)) == whole
 
 
 def test_a_batch_goes_to_any_place_that_fsspec_knows(models: Path, tmp_path: Path) -> None:
