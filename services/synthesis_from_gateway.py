@@ -36,6 +36,9 @@ _OPEN = frozenset(
 )
 
 
+_NO_SYNTHESIZER = "It names views only: export a synthesizer into its model repository and start it again."
+
+
 @dataclass(frozen=True)
 class There:
     """Asks a gateway for batches.
@@ -69,7 +72,7 @@ class There:
                 reason_named(error.reason),
                 found=f"a gateway that says {error.code}",
                 expected="a batch",
-                advice=error.message,
+                advice=_NO_SYNTHESIZER if error.code == "UNIMPLEMENTED" else error.message,
             ) from error
 
     async def _receive(self, client: Client, order: Order) -> str:

@@ -48,7 +48,7 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
         raise ConfigError(
             found=f"no {CHECKPOINT_FILE} in {folder}",
             expected="a finished training run",
-            advice="Run `echoplane train classifier`, or `train distil`, to its end first; it goes on where it was.",
+            advice="Name the folder of a finished `echoplane train`; an unfinished one goes on where it was.",
         )
     checkpoint: dict[str, Any] = json.loads(path.read_text())
     if checkpoint["preprocessing"] != preprocessing_fingerprint():

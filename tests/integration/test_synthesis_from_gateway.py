@@ -98,3 +98,15 @@ async def test_a_caller_who_does_not_read_keeps_nobody_waiting_for_ever(tmp_path
             polite = [image async for image in stub.GenerateBatch(synthesis_pb2.GenerateBatchRequest(per_view=1))]
         assert len(polite) == 4
         idle.cancel()
+
+
+@pytest.mark.parametrize("job", ["", "j"], ids=["stream", "job"])
+async def test_a_gateway_without_a_synthesizer_is_told_as_one(tmp_path: Path, job: str) -> None:
+    server = grpc.aio.server()
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        with pytest.raises(EchoplaneError, match="export a synthesizer"):
+            await there(f"127.0.0.1:{port}", tmp_path, job).make(WISH)
+    finally:
+        await server.stop(0)

@@ -59,7 +59,7 @@ def test_unknown_preset_is_a_configuration_error() -> None:
 def test_export_of_an_unfinished_run_says_what_to_do(tmp_path: Path) -> None:
     answer = RUNNER.invoke(make_app(), ["export", "--checkpoint", str(tmp_path)])
     assert isinstance(answer.exception, ConfigError)
-    assert "train classifier" in str(answer.exception)
+    assert "a finished `echoplane train`" in str(answer.exception)
 
 
 @pytest.mark.parametrize(
