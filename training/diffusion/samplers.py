@@ -111,16 +111,6 @@ def variance_bounds(sigma: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
     return following**2 * gone / sigma**2, gone * (1 + following**2) / (1 + sigma**2)
 
 
-def with_least_variance(denoise: Denoise) -> Predict:
-    """Let a denoiser without learned variance be sampled by `ancestral`."""
-
-    def predict(noisy: Tensor, sigma: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
-        denoised = denoise(noisy, sigma, condition)
-        return denoised, torch.zeros_like(denoised)
-
-    return predict
-
-
 def _spread(sigma: Tensor, noisy: Tensor) -> Tensor:
     """Give one level to each image, [B]."""
     return sigma.expand(noisy.shape[0])  # its length would be a fixed number in an exported graph
