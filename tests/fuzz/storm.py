@@ -58,15 +58,15 @@ class Storm:
 
     Attributes:
         answers: of each case, by name of the case.
-        beside_ordinary_s, beside_storm_s: how long the polite client's answers took, s.
+        beside_ordinary_s, beside_storm_s: how long the polite client's answers took, s, turn by turn.
         growth_mib: of the gateway, from when every seed had been answered once until the end.
         parent_growth_mib: of its warm parent.
         is_same_process: whether gateway and warm parent are those of the start.
     """
 
     answers: dict[str, Answer] = field(default_factory=dict)
-    beside_ordinary_s: list[float] = field(default_factory=list)
-    beside_storm_s: list[float] = field(default_factory=list)
+    beside_ordinary_s: list[list[float]] = field(default_factory=list)
+    beside_storm_s: list[list[float]] = field(default_factory=list)
     growth_mib: float = 0.0
     parent_growth_mib: float = 0.0
     is_same_process: bool = True
@@ -78,8 +78,12 @@ class Storm:
 
     @property
     def neighbour_ratio(self) -> float:
-        """The polite client's p99 beside the storm, over that beside an ordinary stream."""
-        return float(np.percentile(self.beside_storm_s, 99) / np.percentile(self.beside_ordinary_s, 99))
+        """The polite client's p99 beside the storm, over that beside an ordinary stream; the median turn.
+
+        A machine that pauses for a second spoils the turn in which it does, not the figure.
+        """
+        turns = [turn for turn in zip(self.beside_storm_s, self.beside_ordinary_s, strict=True) if all(turn)]
+        return float(np.median([np.percentile(storm, 99) / np.percentile(ordinary, 99) for storm, ordinary in turns]))
 
     def named(self, wanted: Callable[[Answer], bool]) -> dict[str, Answer]:
         """Choose cases by their answer."""
@@ -119,11 +123,13 @@ async def rage(
             return True
 
         for _ in range(blocks):
-            async with _polite(theirs, storm.beside_ordinary_s):
+            async with _polite(theirs) as spent_s:
+                storm.beside_ordinary_s.append(spent_s)
                 end = time.monotonic() + BLOCK_S
                 while time.monotonic() < end:
                     await ask(ours, next(ordinary))
-            async with _polite(theirs, storm.beside_storm_s):
+            async with _polite(theirs) as spent_s:
+                storm.beside_storm_s.append(spent_s)
                 end = time.monotonic() + BLOCK_S
                 while time.monotonic() < end and await one(ours):
                     pass
@@ -147,10 +153,11 @@ async def _channel(gateway: Gateway) -> AsyncIterator[grpc.aio.Channel]:
 
 
 @asynccontextmanager
-async def _polite(channel: grpc.aio.Channel, spent_s: list[float]) -> AsyncIterator[None]:
+async def _polite(channel: grpc.aio.Channel) -> AsyncIterator[list[float]]:
     cine = upload(dicom_bytes(fan_frames(30, 240, 320), "jpeg"))
+    spent_s: list[float] = []
     client = asyncio.create_task(politely(channel, cine, POLITE_EVERY_S, spent_s))
-    yield
+    yield spent_s
     client.cancel()
     with suppress(asyncio.CancelledError):
         await client
@@ -168,7 +175,7 @@ def verdicts(storm: Storm) -> dict[str, tuple[str, bool]]:
     }
     if storm.beside_ordinary_s and storm.beside_storm_s:
         ratio = storm.neighbour_ratio
-        held["neighbour's p99, beside the storm over beside others"] = (f"{ratio:.2f}", ratio <= MOST_NEIGHBOUR_RATIO)
+        held["neighbour's p99 of the median turn, beside the storm over beside others"] = (f"{ratio:.2f}", ratio <= MOST_NEIGHBOUR_RATIO)
     return held
 
 

@@ -25,7 +25,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture(scope="module")
 def storm(gateway: Gateway) -> Storm:
-    return asyncio.run(rage(gateway, cases(seed=0, first=0, number=CASES), blocks=3, told=lambda: None))
+    return asyncio.run(rage(gateway, cases(seed=0, first=0, number=CASES), blocks=5, told=lambda: None))
 
 
 @pytest.mark.timeout(300)
