@@ -16,9 +16,6 @@ COS_SPECULAR, COS_DIFFUSE = float(np.cos(np.deg2rad(10))), float(np.cos(np.deg2r
 
 RIM_MM = 1.4  # thickness of a specular outline
 RIM_BASE_DB = 0.0  # an interface of blood and muscle is as strong as muscle
-ALONG_DB = 9.0
-"""What a sheet along the beam loses beside one across it: open leaflets and an atrial septum fade from the apex."""
-
 LEAST_POWER = 0.02  # what is weaker cannot be seen
 STEP_PX = 0.7  # between the places where a layer is put down
 STEPS_LIMIT = 60  # in one segment
@@ -130,8 +127,7 @@ class LayerPainter:
         """Power above muscle's at each point, [M]: all of a sheet's, of an outline what is specular."""
         structures = points.structures
         specular = self._specular_db[structures] * specular_share(points.cosine)
-        along_db = np.where(self._is_sheet[structures], np.float32(ALONG_DB), np.float32(0)) * (1 - points.cosine**2)
-        level = self._echo_db[structures] + points.look_db - along_db
+        level = self._echo_db[structures] + points.look_db
         scale = np.float32(np.log(10) / 10)
         diffuse = np.exp(level * scale)
         added = diffuse * (np.exp(specular * scale) - np.where(self._is_sheet[structures], 0, 1))
