@@ -174,8 +174,8 @@ def verdicts(storm: Storm) -> dict[str, tuple[str, bool]]:
         "processes of the start": ("yes" if storm.is_same_process else "no", storm.is_same_process),
     }
     if storm.beside_ordinary_s and storm.beside_storm_s:
-        ratio = storm.neighbour_ratio
-        held["neighbour's p99 of the median turn, beside the storm over beside others"] = (f"{ratio:.2f}", ratio <= MOST_NEIGHBOUR_RATIO)
+        ratio, what = storm.neighbour_ratio, "neighbour's p99, beside the storm over beside others, of the median turn"
+        held[what] = (f"{ratio:.2f}", ratio <= MOST_NEIGHBOUR_RATIO)
     return held
 
 

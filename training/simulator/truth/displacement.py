@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from training.simulator.arrays import BoolArray, Float32Array, IntArray, as_float32
+from training.simulator.arrays import Float32Array, IntArray, as_float32
+from training.simulator.truth.fitting import carry_mask, dice, fit_masks
+from training.simulator.truth.masks import STRUCTURES, structure_masks
 from training.simulator.truth.recording import Recording
 from training.simulator.views.scene import CENTRE_SLICE, Scene
 
@@ -18,53 +20,50 @@ NEAR_MM, FAR_MM = 1.8, 9.0
 FAR_WEIGHT = 0.01  # of the far reach beside the near one
 STILLNESS = 1e-4  # weight of tissue that stays where it is, far from the heart
 SNAP_MM = 6.0  # an outline further away than this is another part of the heart
-CARRY_STEPS = 12  # of the fixed point iteration that turns a field round
-OUTLINE_PX = 1.0  # blur that turns the steps of a mask's edge back into the outline that they stand for
-_ONE_MAP = np.empty((0, 2), dtype=np.float32)
+FIT_PX_MM = 0.6  # largest pixel on which masks are compared: larger ones' steps are all that a thin wall has
+FIT_BELOW = 0.97  # Dice of a mask as carried
+LEAST_PX = 100  # of a mask that is compared
 
 
 def displacement_mm(recording: Recording) -> Float32Array:
     """Tell how far the tissue at each pixel goes until the next frame, [T-1, H, W, 2] mm (right, down, flip undone).
 
     The tissue of every outline is followed through the heart's own material points. What moves through the plane is
-    shown by the outline it becomes: there the way along the outline's normal is that to the next frame's outline, so
-    that the field carries masks (`carry_mask`). Between outlines motion is spread by Gaussian weights; in blood it
-    is a smooth filling, not flow. It fades to nothing far from the heart.
+    shown by the outline it becomes: there the way along the outline's normal is that to the next frame's outline, and
+    where this does not carry every structure's mask, as where a valve's plane crosses the picture's, the field is
+    fitted to the masks (`fit_masks`). Between outlines motion is spread by Gaussian weights; in blood it is a smooth
+    filling, not flow. It fades to nothing far from the heart.
 
     What enters or leaves the plane as a whole between two frames is nowhere in the other one, so no field in the plane
-    can carry it. In the short axis at the mitral level the outflow tract opens and closes the ring of muscle so: one
-    step of 20 ms in nine has a Dice below .97 there (the least .80). In the other planes all are above it but for
-    walls that are only just cut.
+    can carry it: so the right ventricle and the atria in a short axis at the height of their valves, and now and then
+    half a ring of muscle just below the annulus.
     """
-    height, width = recording.screen.height_px, recording.screen.width_px
-    steps = np.empty((len(recording.scenes) - 1, height, width, 2), dtype=np.float32)
-    for step, (points, moved) in zip(steps, _follow(recording), strict=True):
-        step[:] = _spread(recording, points, moved)
-    return steps
+    return displacement_px(recording) / _px_per_mm(recording)
 
 
 def displacement_px(recording: Recording) -> Float32Array:
     """The same in pixels of the picture, [T-1, H, W, 2] (columns, rows), flip included."""
+    height, width = recording.screen.height_px, recording.screen.width_px
+    factor = int(np.ceil(1 / (recording.screen.px_per_mm * FIT_PX_MM)))
+    fine = recording.magnified(factor)
+    surfaces = {surface.name for surface in recording.heart.surfaces}
+    names = [name for name, parts in STRUCTURES.items() if surfaces.issuperset(parts)]
+    masks = np.stack(list(structure_masks(fine, names).values()), axis=1)  # [T, structures, height, width]
+    steps = np.empty((len(recording.scenes) - 1, height, width, 2), dtype=np.float32)
+    for t, (points, moved) in enumerate(_follow(fine)):
+        field = _spread(fine, points, moved) * _px_per_mm(fine)
+        before, after = masks[t : t + 2, masks[t : t + 2].sum(axis=(2, 3)).min(axis=0) >= LEAST_PX]
+        if any(dice(*pair) < FIT_BELOW for pair in zip(carry_mask(before, field), after, strict=True)):
+            field = fit_masks(field, before, after)
+        steps[t] = cv2.resize(field, (width, height), interpolation=cv2.INTER_AREA) / np.float32(factor)
+    return steps
+
+
+def _px_per_mm(recording: Recording) -> Float32Array:
+    """Pixels a mm to the right and down, [2]; negative to the right where the picture is flipped."""
     screen = recording.screen
     ends = screen.to_px(np.eye(2, dtype=np.float32)) - screen.to_px(np.zeros((1, 2), dtype=np.float32))
-    return displacement_mm(recording) * as_float32([ends[0, 0], ends[1, 1]])
-
-
-def carry_mask(mask: BoolArray, field_px: Float32Array) -> BoolArray:
-    """Carry a mask [H, W] of frame t by a displacement [H, W, 2] px to frame t + 1.
-
-    Pixels limit how well: even a plain shift by parts of a pixel carries a wall of six pixels with a Dice of .97 only.
-    For a finer answer compute mask and displacement of `recording.magnified(3)`.
-    """
-    height, width = mask.shape
-    here = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
-    origin = here
-    for _ in range(CARRY_STEPS):
-        gone = cv2.remap(field_px, origin, _ONE_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        origin = as_float32(here - gone)
-    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), OUTLINE_PX)
-    carried: BoolArray = as_float32(cv2.remap(soft, origin, _ONE_MAP, cv2.INTER_LINEAR)) > 0.5
-    return carried
+    return as_float32([ends[0, 0], ends[1, 1]])
 
 
 def _follow(recording: Recording) -> Iterator[tuple[Float32Array, Float32Array]]:

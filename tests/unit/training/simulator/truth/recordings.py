@@ -18,7 +18,7 @@ from training.simulator.truth.recording import Recording
 from training.simulator.views.pose import Pose
 
 LONG_AXIS = {"a2c": 90.0, "a4c": 30.0, "a3c": 150.0}
-LEVELS = {"psax_mid": 0.5, "psax_apex": 0.8}
+LEVELS = {"psax_mitral": 0.2, "psax_mid": 0.5, "psax_apex": 0.8}
 DEPTH_MM = 160.0
 
 
