@@ -32,7 +32,7 @@ def carry_mask(mask: BoolArray, field_px: Float32Array) -> BoolArray:
         origin = as_float32(origin + CARRY_SHARE * away)
     carried = np.empty(mask.shape, dtype=np.bool_)
     for place in np.ndindex(mask.shape[:-2]):
-        soft = cv2.GaussianBlur(mask[place].astype(np.float32), (0, 0), OUTLINE_PX)
+        soft = as_float32(cv2.GaussianBlur(mask[place].astype(np.float32), (0, 0), OUTLINE_PX))
         carried[place] = _read(soft, origin) > 0.5
     return carried
 
@@ -55,18 +55,20 @@ def fit_masks(field_px: Float32Array, before: BoolArray, after: BoolArray) -> Fl
     """
     here = _places(field_px.shape[:2])
     pairs = [(_depth(first), _depth(second)) for first, second in zip(before, after, strict=True)]
-    slopes = [np.stack([cv2.Sobel(late, cv2.CV_32F, *axes) / 8 for axes in ((1, 0), (0, 1))], -1) for _, late in pairs]
-    fitted = field_px.copy()
+    slopes = [
+        as_float32(np.stack([cv2.Sobel(late, cv2.CV_32F, *axes) for axes in ((1, 0), (0, 1))], axis=-1) / 8)
+        for _, late in pairs
+    ]
+    fitted: Float32Array = field_px.copy()
     for _ in range(FIT_STEPS):
-        bend, total = np.zeros_like(fitted), np.zeros(fitted.shape[:2], dtype=np.float32)
+        bend, total = np.zeros_like(fitted), np.zeros_like(fitted[..., 0])
         for (early, late), slope in zip(pairs, slopes, strict=True):
             weight = np.exp(np.float32(-0.5 / BESIDE_PX**2) * early**2)
             missing = np.clip(early - _read(late, here + fitted), -BEND_PX, BEND_PX)
             bend += (weight * missing)[..., None] * _read(slope, here + fitted)
             total += weight
         reach = (0, 0), BEND_PX
-        bend, total = cv2.GaussianBlur(bend, *reach), np.maximum(cv2.GaussianBlur(total, *reach), MUCH)
-        fitted += bend / total[..., None]
+        fitted += cv2.GaussianBlur(bend, *reach) / np.maximum(cv2.GaussianBlur(total, *reach), MUCH)[..., None]
     return fitted
 
 
