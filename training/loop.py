@@ -93,8 +93,8 @@ class Task(Protocol):
     def loss(self, network: nn.Module, step: int) -> Tensor:
         """Give the loss of the batch of this number, a scalar; runs under the loop's precision."""
 
-    def validate(self, network: nn.Module) -> dict[str, float]:
-        """Measure the averaged weights on held-out data."""
+    def validate(self, network: nn.Module, step: int) -> dict[str, float]:
+        """Measure the averaged weights of a step on held-out data."""
 
 
 class TrainingDivergedError(RuntimeError):
@@ -225,7 +225,7 @@ def _average(state: TrainingState, decay: float) -> None:
 def note_validation(task: Task, config: LoopConfig, state: TrainingState, path: Path) -> None:
     """Measure the averaged weights and add a line to the history, replacing what a killed run had noted later."""
     with torch.no_grad():
-        measured = task.validate(state.ema)
+        measured = task.validate(state.ema, state.step)
     history = json.loads(path.read_text()) if path.exists() else []
     history = [entry for entry in history if entry["step"] < state.step]
     rate = learning_rate_at(state.step, config)

@@ -87,7 +87,7 @@ def test_served_file_is_small_and_says_what_it_is(made: Path) -> None:
 
 def test_killed_run_ends_as_one_that_was_not(made: Path, tmp_path: Path) -> None:
     config = load_preset("smoke", DiffusionConfig)
-    task = DiffusionTask(config, load_parts(config.data, made / "frames"), len(config.data.styles))
+    task = DiffusionTask(config, load_parts(config.data, made / "frames"), len(config.data.styles), tmp_path)
     train(task, config.loop, tmp_path, stop_after=6)
     train(task, config.loop, tmp_path)
     weights = [read_tensors(folder / "weights.safetensors")[0] for folder in (made / "teacher", tmp_path)]
@@ -126,7 +126,7 @@ def test_two_processes_do_what_one_with_twice_the_batch_does(made: Path, tmp_pat
     run(
         "-m", "training.diffusion", "train", str(config), str(tmp_path / "two"), str(made / "frames"), launcher=launcher
     )
-    task = DiffusionTask(one, load_parts(one.data, made / "frames"), len(one.data.styles))
+    task = DiffusionTask(one, load_parts(one.data, made / "frames"), len(one.data.styles), tmp_path)
     alone = train(_Pairs(task), one.loop, tmp_path / "alone")
     both = read_tensors(tmp_path / "two" / "weights.safetensors")[0]
     for name, weight in alone.ema.state_dict().items():

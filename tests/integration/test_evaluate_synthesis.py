@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import pytest
 
 from tests.builders import tiny_repository
@@ -58,8 +59,13 @@ def test_one_command_writes_the_whole_report(made: Path, tmp_path: Path) -> None
         "simulated",
         "nearest training pictures",
         "map_sources.png",
+        "From the same noise after",
     ):
         assert words in page
+    history = json.loads((made / "teacher" / "history.json").read_text())
+    evolution = cv2.imread(str(tmp_path / "evolution.png"))
+    assert evolution is not None
+    assert evolution.shape == (114 * len(history), 114 * 8, 3)
     assert (tmp_path / "card.md").is_file()
 
 

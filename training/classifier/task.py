@@ -52,7 +52,7 @@ class ClassifierTask:
         logits = network(batch.frames)[0].float()
         return functional.cross_entropy(logits, smooth(batch.targets, self._config.objective.label_smoothing))
 
-    def validate(self, network: nn.Module) -> dict[str, float]:
+    def validate(self, network: nn.Module, step: int) -> dict[str, float]:
         """Measure cines of unseen subjects and styles, before calibration."""
         cines = predict_cines(network, self._held_out)
         logits, labels = cines.logits, cines.labels

@@ -79,7 +79,7 @@ class DistilTask:
         return error.square().mean()
 
     @torch.no_grad()
-    def validate(self, network: nn.Module) -> dict[str, float]:
+    def validate(self, network: nn.Module, step: int) -> dict[str, float]:
         """Compare with the teacher's own walk from the same noise, and measure fine detail."""
         student, config = as_denoiser(network), self._config
         device = next(network.parameters()).device

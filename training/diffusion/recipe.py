@@ -35,6 +35,7 @@ from training.run_folder import (
 )
 from training.tensor_file import read_tensors
 
+DRAWN_FOLDER = "drawn"
 TEACHER, STUDENT = "diffusion", "echo_synthesizer"
 """What a checkpoint says it is; the second can be exported."""
 
@@ -60,7 +61,8 @@ def train_diffusion(config: DiffusionConfig, folder: Path, cache_folder: Path) -
 
     Args:
         config: the experiment.
-        folder: gets config.json, history.json, training.safetensors, weights.safetensors and checkpoint.json.
+        folder: gets config.json, history.json, drawn/ (a row of pictures at each validation), training.safetensors,
+            weights.safetensors and checkpoint.json.
         cache_folder: where rendered frames are kept, to be shared between experiments.
 
     Raises:
@@ -70,7 +72,7 @@ def train_diffusion(config: DiffusionConfig, folder: Path, cache_folder: Path) -
     with joined() as processes:
         keep_config(config, folder)
         parts, rendering_s = _gather(config.data, folder, cache_folder)
-        state = train(DiffusionTask(config, parts, len(config.data.styles)), config.loop, folder)
+        state = train(DiffusionTask(config, parts, len(config.data.styles), folder / DRAWN_FOLDER), config.loop, folder)
         checkpoint = {"model": TEACHER, "config": to_plain(config), "styles": list(config.data.styles)}
         checkpoint |= _describe(config.loop, config.data, parts, state, folder, rendering_s)
         if processes.is_first:

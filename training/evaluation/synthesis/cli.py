@@ -31,9 +31,9 @@ def synthesis(  # noqa: PLR0913, PLR0917 - each argument is an option of the com
 
     Distances (Frechet, kernel), precision, recall, density and coverage by view, with intervals over subjects, beside
     what training pictures reach; copies of training pictures and how many subjects came back; whether one can tell who
-    was trained on; extraction of canaries where the run planted some; what a classifier learns from the batch, and from
-    the nearest training picture of each of its images instead. Writes index.html, report.json, figures, and card.md:
-    the batch's card.
+    was trained on; extraction of canaries where the run planted some; how its pictures came about in training; what a
+    classifier learns from the batch, and from the nearest training picture of each of its images instead. Writes
+    index.html, report.json, figures, and card.md: the batch's card.
 
     Example: echoplane evaluate synthesis out/synthetic/batch-0123456789ab --teacher runs/diffusion-cpu
     """
@@ -50,6 +50,7 @@ def synthesis(  # noqa: PLR0913, PLR0917 - each argument is an option of the com
             out=out,
             models=model_repository,
             trained_on=trained.trained_on,
+            run=teacher,
             denoise=load_denoiser(checkpoint, teacher) if loss else None,
             inception=inception,
             use_steps=use_steps,

@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from services.cine.cine import FloatArray, IntArray, UInt8Array
@@ -16,11 +17,19 @@ from services.models.copy_filter import CopyFilter, Judgement
 from services.models.copy_index import CopyIndex
 from training.diffusion.canaries import mark
 from training.diffusion.condition import Denoise
+from training.diffusion.measures import WATCHED_SIGMAS
+from training.diffusion.recipe import DRAWN_FOLDER
 from training.evaluation.findings import Rate
 from training.evaluation.synthesis.coverage import measure_coverage
 from training.evaluation.synthesis.distances import KernelTerms, frechet_distance
 from training.evaluation.synthesis.features import ClassifierFeatures, Describer, InceptionFeatures
-from training.evaluation.synthesis.figures import draw_maps, draw_neighbours, per_view_grid, write_picture
+from training.evaluation.synthesis.figures import (
+    draw_curves,
+    draw_maps,
+    draw_neighbours,
+    per_view_grid,
+    write_picture,
+)
 from training.evaluation.synthesis.indexing import judge_all
 from training.evaluation.synthesis.intervals import DRAWS, Estimate, estimate, estimate_mean
 from training.evaluation.synthesis.membership import (
@@ -35,6 +44,7 @@ from training.evaluation.synthesis.numbers import RealArray
 from training.evaluation.synthesis.pictures import Pictures
 from training.evaluation.synthesis.replicas import Replicas, count_replicas
 from training.evaluation.synthesis.usefulness import Sets, Use, measure_use
+from training.loop import HISTORY_FILE
 
 OVERALL = "all"
 
@@ -73,6 +83,7 @@ class Task:
         out: folder of the report.
         models: the model repository with the view classifier.
         trained_on: what stands behind all pictures: simulated, or real of which source.
+        run: folder of its training, whose course is drawn; None leaves that out.
         denoise: the generator before it was distilled, for membership by loss; None leaves that out.
         inception: file with Inception's weights; None leaves its distances out.
         use_steps, use_seeds: of each classifier that is trained on made pictures; no seeds, none is.
@@ -83,6 +94,7 @@ class Task:
     out: Path
     models: Path
     trained_on: str
+    run: Path | None = None
     denoise: Denoise | None = None
     inception: Path | None = None
     use_steps: int = 400
@@ -151,6 +163,8 @@ def write_report(batch: Batch, index: CopyIndex, task: Task) -> Findings:
         use=_measure_use(batch, features.made, features.training, task),
     )
     findings.figures.extend(draw_figures(batch, index, judged, task.out))
+    if task.run is not None:
+        findings.figures.extend(draw_training(task.run, task.out))
     if task.with_maps:
         findings.figures.extend(_draw_maps(batch, features, task.out))
     (task.out / "report.json").write_text(json.dumps(as_plain(findings), indent=1) + "\n")
@@ -251,6 +265,31 @@ def draw_figures(batch: Batch, index: CopyIndex, judged: list[Judgement], out: P
             "copy filter keeps it.",
         ),
     ]
+
+
+def draw_training(run: Path, out: Path) -> list[tuple[str, str]]:
+    """Draw how a generator came about: pictures from the same noise and errors over its steps; names and captions.
+
+    Args:
+        run: what `train diffusion` wrote.
+        out: folder for the files.
+    """
+    history = json.loads((run / HISTORY_FILE).read_text())
+    errors = {
+        f"noise {sigma}": np.array([(line["step"], line[f"rmse_at_{sigma}"]) for line in history], np.float32)
+        for sigma in WATCHED_SIGMAS
+    }
+    figures = [
+        (draw_curves(errors, "training steps", "error of held-out pictures", out / "training.png"), "Denoising.")
+    ]
+    drawn = sorted((run / DRAWN_FOLDER).glob("*.png"))
+    if drawn:
+        rows = [np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8) for path in drawn]
+        steps = ", ".join(f"{int(path.stem):,}" for path in drawn)
+        figures.append(
+            (write_picture(np.vstack(rows), out / "evolution.png"), f"From the same noise after {steps} steps.")
+        )
+    return figures
 
 
 def _in_cells(index: CopyIndex, places: IntArray) -> UInt8Array:

@@ -76,7 +76,7 @@ def test_smoothing_spreads_over_the_four_views_and_leaves_what_is_none_of_them()
 
 def test_validation_tells_balanced_accuracy_and_loss(config: ClassifierConfig) -> None:
     task = ClassifierTask(config, make_frames(), make_frames())
-    measured = task.validate(task.build())
+    measured = task.validate(task.build(), 1)
     assert 0.0 <= measured["balanced_accuracy"] <= 1.0
     assert measured["balanced_log_loss"] > 0.0
 

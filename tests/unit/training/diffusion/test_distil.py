@@ -70,7 +70,7 @@ def test_a_small_step_against_the_gradient_teaches_the_lesson() -> None:
 
 def test_validation_compares_with_the_teachers_own_walk() -> None:
     task = make_task()
-    measured = task.validate(task.build())
+    measured = task.validate(task.build(), 1)
     assert set(measured) == {"rmse_to_teacher", "fine_detail", "fine_detail_of_teacher"}
     assert measured["rmse_to_teacher"] > 0
 

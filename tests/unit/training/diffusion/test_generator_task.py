@@ -1,7 +1,9 @@
 """What the loop is given: batches that depend on their number alone, and measures that tell blur from speckle."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -15,19 +17,24 @@ from training.diffusion.measures import denoising_errors, fine_detail
 from training.diffusion.task import DiffusionTask, as_denoiser
 
 
-def test_same_number_gives_the_same_loss_and_another_another() -> None:
-    task = DiffusionTask(make_config(), make_parts(), STYLES)
+def test_same_number_gives_the_same_loss_and_another_another(tmp_path: Path) -> None:
+    task = DiffusionTask(make_config(), make_parts(), STYLES, tmp_path)
     denoiser = make_denoiser()
     with torch.no_grad():
         losses = [float(task.loss(denoiser, number)) for number in (4, 4, 5)]
     assert losses[0] == losses[1] != losses[2]
 
 
-def test_validation_measures_denoising_and_fine_detail() -> None:
-    task = DiffusionTask(make_config(), make_parts(), STYLES)
-    measured = task.validate(make_denoiser())
+def test_validation_measures_denoising_and_fine_detail_and_keeps_a_row_of_pictures(tmp_path: Path) -> None:
+    task = DiffusionTask(make_config(), make_parts(), STYLES, tmp_path / "drawn")
+    measured = task.validate(make_denoiser(), 20)
     assert set(measured) == {"rmse_at_0.1", "rmse_at_0.4", "rmse_at_1.6", "fine_detail"}
-    assert measured == task.validate(make_denoiser())
+    assert measured == task.validate(make_denoiser(), 40)
+    first, second = (cv2.imread(str(tmp_path / "drawn" / name)) for name in ("0000020.png", "0000040.png"))
+    assert first is not None
+    assert first.shape == (114, 8 * 114, 3)
+    assert first.std() > 0
+    assert np.array_equal(first, second)  # the same noise
     assert all(value > 0 for value in measured.values())
 
 
