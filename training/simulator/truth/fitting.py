@@ -8,7 +8,7 @@ from training.simulator.arrays import BoolArray, Float32Array, as_float32
 CARRY_STEPS, CARRY_SHARE = 40, np.float32(0.4)
 """Of the fixed point iteration that turns a field round; with larger shares it swings where a field spreads out."""
 
-NEAR_PX = 0.02  # of a pixel's origin, where that iteration may end
+NEAR_PX, FEW = 0.05, 1e-3  # of their origins all but few pixels are so near when that iteration ends
 OUTLINE_PX = 1.0  # blur that turns the steps of a mask's edge back into the outline that they stand for
 FIT_STEPS = 30
 BEND_PX = 3.0  # reach of one step of the fit, and the longest such step
@@ -27,7 +27,7 @@ def carry_mask(mask: BoolArray, field_px: Float32Array) -> BoolArray:
     origin = here
     for _ in range(CARRY_STEPS):
         away = here - _read(field_px, origin) - origin
-        if np.abs(away).max() < NEAR_PX:
+        if np.mean(np.abs(away) > NEAR_PX) < FEW:
             break
         origin = as_float32(origin + CARRY_SHARE * away)
     carried = np.empty(mask.shape, dtype=np.bool_)
