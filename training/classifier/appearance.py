@@ -30,7 +30,11 @@ _GRAIN_ALONG_PX, _GRAIN_ACROSS_PX = (0.3, 0.9), (0.5, 1.8)
 
 
 def change(grey: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
-    """Apply every change of appearance, each to some frames."""
+    """Apply every change of appearance, each to some frames.
+
+    Reference:
+        Müller and Hutter 2021, TrivialAugment, for contrast, brightness, equalising and posterising.
+    """
     steps: tuple[tuple[float, Callable[[Tensor, Drawer], Tensor]], ...] = (
         (1.0, _bend),
         (1.0, lambda grey, draw: _gamma(grey, config.gamma, draw)),
@@ -43,8 +47,8 @@ def change(grey: Tensor, config: AugmentationConfig, generator: Generator) -> Te
         (1.0, lambda grey, draw: _blur(grey, config.blur_px, draw)),
         (1.0, lambda grey, draw: _lose_pixels(grey, config.resample_px, draw)),
         (0.25, lambda grey, draw: _posterise(grey, config.posterise_levels, draw)),
-        (1.0, lambda grey, draw: (grey - draw.between(config.black_level)).clamp(min=0.0)),
-        (1.0, lambda grey, draw: grey * draw.between_logs(config.brightness)),
+        (0.5, lambda grey, draw: _contrast(grey, config.contrast, draw)),
+        (0.5, lambda grey, draw: grey * draw.between(config.brightness)),
     )
     for share, step in steps:
         grey = change_some(grey, config.chance * share, step, generator)
@@ -73,6 +77,12 @@ def _bend(grey: Tensor, draw: Drawer) -> Tensor:
 
 def _gamma(grey: Tensor, limits: Range, draw: Drawer) -> Tensor:
     return grey.clamp(min=1e-4) ** draw.between_logs(limits)
+
+
+def _contrast(grey: Tensor, limits: Range, draw: Drawer) -> Tensor:
+    """Spread the grey levels about the picture's mean, or draw them together."""
+    mean = grey.mean(dim=(2, 3), keepdim=True)
+    return (mean + (grey - mean) * draw.between(limits)).clamp(min=0.0)
 
 
 def _equalise(grey: Tensor) -> Tensor:

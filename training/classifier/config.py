@@ -70,8 +70,7 @@ class AugmentationConfig:
         rotate_deg: largest turn to either side.
         mirror_apical_chance, mirror_other_chance: left and right exchanged.
         gamma: exponent of the grey curve, drawn on a logarithmic scale.
-        brightness: factor of the whole picture, drawn on a logarithmic scale.
-        black_level: grey that an export cut off as black, 0-1.
+        contrast, brightness: factor of the grey about the picture's mean, and of the whole picture.
         posterise_levels: fewest and most grey levels.
         blur_px: sigma.
         resample_px: side to which the picture shrinks before it is enlarged again.
@@ -100,8 +99,8 @@ class AugmentationConfig:
     mirror_apical_chance: float
     mirror_other_chance: float
     gamma: Range
+    contrast: Range
     brightness: Range
-    black_level: Range
     posterise_levels: tuple[int, int]
     blur_px: Range
     resample_px: tuple[int, int]

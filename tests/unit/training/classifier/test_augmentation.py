@@ -95,7 +95,7 @@ def test_batch_is_left_alone_when_mixing_never_happens() -> None:
 def test_appearance_leaves_geometry_alone() -> None:
     grey = torch.zeros(2, 1, 112, 112)
     grey[:, :, 40:60, 20:40] = 0.8
-    config = replace(ALWAYS, haze_grey=(0.0, 0.0), noise=(0.0, 0.0), black_level=(0.0, 0.0), shadows=0)
+    config = replace(ALWAYS, haze_grey=(0.0, 0.0), noise=(0.0, 0.0), shadows=0)
     changed = appearance.change(grey, config, Generator().manual_seed(4))
     assert float(changed[:, :, 45:55, 25:35].min()) > float(changed[:, :, 80:, 60:].max())
 
