@@ -1,12 +1,13 @@
 """Where every pixel's tissue goes from one frame to the next."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from training.simulator.arrays import Float32Array, IntArray, as_float32
-from training.simulator.truth.fitting import carry_mask, dice, fit_masks
+from training.simulator.arrays import BoolArray, Float32Array, IntArray, as_float32
+from training.simulator.truth.fitting import carry_mask, dice, find_crossing, fit_masks
 from training.simulator.truth.masks import STRUCTURES, structure_masks
 from training.simulator.truth.recording import Recording
 from training.simulator.views.scene import CENTRE_SLICE, Scene
@@ -23,10 +24,28 @@ SNAP_MM = 6.0  # an outline further away than this is another part of the heart
 FIT_PX_MM = 0.6  # largest pixel on which masks are compared: larger ones' steps are all that a thin wall has
 FIT_BELOW = 0.97  # Dice of a mask as carried
 LEAST_PX = 100  # of a mask that is compared
+EDGE_MM = 2.0  # tissue that ends up so far outside its structure is not in the plane any more
 
 
-def displacement_mm(recording: Recording) -> Float32Array:
-    """Tell how far the tissue at each pixel goes until the next frame, [T-1, H, W, 2] mm (right, down, flip undone).
+@dataclass(frozen=True)
+class Displacement:
+    """What becomes of the tissue of each frame until the next one.
+
+    Attributes:
+        px: how far each pixel goes, [T-1, H, W, 2] pixels of the picture (columns, rows), flip included.
+        mm: the same on the plane, [T-1, H, W, 2] mm (right, down), flip undone.
+        leaves: tissue of the frame that is not in the next one, [T-1, H, W].
+        enters: tissue of the next frame that was not in this one, [T-1, H, W].
+    """
+
+    px: Float32Array
+    mm: Float32Array
+    leaves: BoolArray
+    enters: BoolArray
+
+
+def displacement(recording: Recording) -> Displacement:
+    """Tell how far the tissue at each pixel goes until the next frame.
 
     The tissue of every outline is followed through the heart's own material points. What moves through the plane is
     shown by the outline it becomes: there the way along the outline's normal is that to the next frame's outline, and
@@ -36,27 +55,59 @@ def displacement_mm(recording: Recording) -> Float32Array:
 
     What enters or leaves the plane as a whole between two frames is nowhere in the other one, so no field in the plane
     can carry it: so the right ventricle and the atria in a short axis at the height of their valves, and now and then
-    half a ring of muscle just below the annulus.
+    half a ring of muscle just below the annulus. Where the fit does not succeed those parts are told instead
+    (`find_crossing`), and the field is fitted to the rest; a structure that it still does not carry counts as replaced.
     """
-    return displacement_px(recording) / _px_per_mm(recording)
-
-
-def displacement_px(recording: Recording) -> Float32Array:
-    """The same in pixels of the picture, [T-1, H, W, 2] (columns, rows), flip included."""
     height, width = recording.screen.height_px, recording.screen.width_px
     factor = int(np.ceil(1 / (recording.screen.px_per_mm * FIT_PX_MM)))
     fine = recording.magnified(factor)
     surfaces = {surface.name for surface in recording.heart.surfaces}
     names = [name for name, parts in STRUCTURES.items() if surfaces.issuperset(parts)]
     masks = np.stack(list(structure_masks(fine, names).values()), axis=1)  # [T, structures, height, width]
-    steps = np.empty((len(recording.scenes) - 1, height, width, 2), dtype=np.float32)
+    px = np.empty((len(recording.scenes) - 1, height, width, 2), dtype=np.float32)
+    leaves, enters = np.zeros((2, *px.shape[:3]), dtype=np.bool_)
     for t, (points, moved) in enumerate(_follow(fine)):
-        field = _spread(fine, points, moved) * _px_per_mm(fine)
-        before, after = masks[t : t + 2, masks[t : t + 2].sum(axis=(2, 3)).min(axis=0) >= LEAST_PX]
-        if any(dice(*pair) < FIT_BELOW for pair in zip(carry_mask(before, field), after, strict=True)):
-            field = fit_masks(field, before, after)
-        steps[t] = cv2.resize(field, (width, height), interpolation=cv2.INTER_AREA) / np.float32(factor)
-    return steps
+        followed = _spread(fine, points, moved) * _px_per_mm(fine)
+        field, *crossing = _carry_all(followed, masks[t], masks[t + 1], EDGE_MM * fine.screen.px_per_mm)
+        px[t] = cv2.resize(field, (width, height), interpolation=cv2.INTER_AREA) / np.float32(factor)
+        for mask, stored in zip(crossing, (leaves, enters), strict=True):
+            stored[t] = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA) > 0.5
+    return Displacement(px, px / _px_per_mm(recording), leaves, enters)
+
+
+def _carry_all(
+    followed: Float32Array, before: BoolArray, after: BoolArray, edge_px: float
+) -> tuple[Float32Array, BoolArray, BoolArray]:
+    """Make a field [H, W, 2] px carry masks [S, H, W] to the next frame's, but for what leaves and enters, [H, W]."""
+    leaves, enters = np.zeros((2, *before.shape), dtype=np.bool_)
+    if not _is_missed(followed, before, after).any():
+        return followed, leaves[0], enters[0]
+    field = _fit_large(followed, before, after)
+    missed = np.flatnonzero(_is_missed(field, before, after))
+    if len(missed) > 0:
+        for mask in missed:
+            leaves[mask], enters[mask] = find_crossing(followed, before[mask], after[mask], edge_px)
+        field = _fit_large(followed, before & ~leaves, after & ~enters)
+        lost = _is_missed(field, before & ~leaves, after & ~enters)
+        leaves[lost], enters[lost] = before[lost], after[lost]
+    return field, leaves.any(axis=0), enters.any(axis=0)
+
+
+def _is_missed(field: Float32Array, before: BoolArray, after: BoolArray) -> BoolArray:
+    """Tell which masks a field does not carry well, [S]; masks that are small in both frames are let be."""
+    carried = carry_mask(before, field)
+    return np.array(
+        [
+            max(early.sum(), late.sum()) >= LEAST_PX and dice(moved, late) < FIT_BELOW
+            for early, late, moved in zip(before, after, carried, strict=True)
+        ]
+    )
+
+
+def _fit_large(field: Float32Array, before: BoolArray, after: BoolArray) -> Float32Array:
+    """Fit a field to the masks that are large enough in both frames."""
+    large = np.minimum(before.sum(axis=(1, 2)), after.sum(axis=(1, 2))) >= LEAST_PX
+    return fit_masks(field, before[large], after[large])
 
 
 def _px_per_mm(recording: Recording) -> Float32Array:

@@ -23,13 +23,7 @@ def carry_mask(mask: BoolArray, field_px: Float32Array) -> BoolArray:
     Pixels limit how well: even a plain shift by parts of a pixel carries a wall of six pixels with a Dice of .97 only.
     For a finer answer compute mask and displacement of `recording.magnified(3)`.
     """
-    here = _places(mask.shape[-2:])
-    origin = here
-    for _ in range(CARRY_STEPS):
-        away = here - _read(field_px, origin) - origin
-        if np.mean(np.abs(away) > NEAR_PX) < FEW:
-            break
-        origin = as_float32(origin + CARRY_SHARE * away)
+    origin = _origins(field_px)
     carried = np.empty(mask.shape, dtype=np.bool_)
     for place in np.ndindex(mask.shape[:-2]):
         soft = as_float32(cv2.GaussianBlur(mask[place].astype(np.float32), (0, 0), OUTLINE_PX))
@@ -40,6 +34,27 @@ def carry_mask(mask: BoolArray, field_px: Float32Array) -> BoolArray:
 def dice(first: BoolArray, second: BoolArray) -> float:
     """Twice what two masks share over what they have together."""
     return float(2 * (first & second).sum() / (first.sum() + second.sum()))
+
+
+def find_crossing(
+    field_px: Float32Array, before: BoolArray, after: BoolArray, edge_px: float
+) -> tuple[BoolArray, BoolArray]:
+    """Tell what of a structure is not in the next frame, and what of the next frame's was not there before.
+
+    That are the connected parts which a displacement carries out of the structure, or which come from outside it, and
+    that lie further off than an error of the outline does.
+
+    Args:
+        field_px: how far each pixel goes (columns, rows), [H, W, 2].
+        before: mask [H, W] of a structure in the frame.
+        after: of the same structure in the next frame.
+        edge_px: so far outside a place is beyond the outline's error.
+
+    Returns:
+        What leaves, [H, W] in the frame, and what enters, [H, W] in the next one.
+    """
+    there = _places(field_px.shape[:2]) + field_px
+    return _lost(before, after, there, edge_px), _lost(after, before, _origins(field_px), edge_px)
 
 
 def fit_masks(field_px: Float32Array, before: BoolArray, after: BoolArray) -> Float32Array:
@@ -72,6 +87,28 @@ def fit_masks(field_px: Float32Array, before: BoolArray, after: BoolArray) -> Fl
     return fitted
 
 
+def _lost(mask: BoolArray, other: BoolArray, places: Float32Array, edge_px: float) -> BoolArray:
+    """Find the parts of a mask [H, W] whose places [H, W, 2] in another one lie outside it, somewhere by `edge_px`."""
+    depth = _read(_depth(other), places)
+    _, parts = cv2.connectedComponents((mask & (depth < 0)).astype(np.uint8))
+    is_far = np.zeros(parts.max() + 1, dtype=np.bool_)
+    is_far[parts[mask & (depth < -edge_px)]] = True
+    found: BoolArray = is_far[parts]
+    return found
+
+
+def _origins(field_px: Float32Array) -> Float32Array:
+    """Turn a displacement [H, W, 2] round: where what is at each pixel of the next frame comes from, [H, W, 2]."""
+    here = _places(field_px.shape[:2])
+    origin = here
+    for _ in range(CARRY_STEPS):
+        away = here - _read(field_px, origin) - origin
+        if np.mean(np.abs(away) > NEAR_PX) < FEW:
+            break
+        origin = as_float32(origin + CARRY_SHARE * away)
+    return origin
+
+
 def _places(shape: tuple[int, ...]) -> Float32Array:
     """Column and row of each pixel, [H, W, 2]."""
     return np.stack(np.meshgrid(np.arange(shape[1]), np.arange(shape[0])), axis=-1).astype(np.float32)
@@ -81,7 +118,8 @@ def _depth(mask: BoolArray) -> Float32Array:
     """How far each pixel [H, W] lies inside a mask, px, negative outside."""
     inside = mask.astype(np.uint8)
     inwards, outwards = (cv2.distanceTransform(part, cv2.DIST_L2, 5) for part in (inside, 1 - inside))
-    return as_float32(cv2.GaussianBlur(inwards - outwards, (0, 0), OUTLINE_PX))
+    depth = np.maximum(inwards - outwards, np.float32(-sum(mask.shape)))  # of an empty mask it is endless
+    return as_float32(cv2.GaussianBlur(depth, (0, 0), OUTLINE_PX))
 
 
 def _read(values: Float32Array, places: Float32Array) -> Float32Array:

@@ -9,7 +9,8 @@ the probe on the cutting plane, "heart" the heart's own x lateral, y anterior, z
 - `landmarks_px`, `landmarks_mm` [T, L, 2] and `landmarks_off_plane_mm` [T, L], named by `landmark_names`;
   `heart_landmarks_mm` [T, K, 3] by `heart_landmark_names`; `mitral_px`, `mitral_mm` [T, 5, 2] by `mitral_names`.
 - `displacement_mm` [T-1, h, w, 2] float16 to .01 mm, from each frame to the next on the plane, at every n-th pixel, n
-  being `displacement_step_px`: row i, column j is that of pixel (i n, j n).
+  being `displacement_step_px`: row i, column j is that of pixel (i n, j n). On the same grid `leaves` [T-1, h, w] bool,
+  tissue of the frame that is not in the next one, and `enters` [T-1, h, w], of the next that was not in this one.
 - `plane_rotation_deg`, `plane_tilt_deg`, `plane_distance_mm`, `plane_level_fraction`, `plane_foreshortening_fraction`
   [T].
 - `volume_ed`, `volume_es` [Z, Y, X] uint8 with `label_names`, `volume_spacing_mm`, `volume_origin_mm` [3] (x, y, z).
@@ -22,7 +23,7 @@ import numpy as np
 from training.simulator.arrays import as_float32
 from training.simulator.heart.rhythm import HeartState
 from training.simulator.truth.contour import lv_area_mm2, lv_contour_mm
-from training.simulator.truth.displacement import displacement_mm
+from training.simulator.truth.displacement import displacement
 from training.simulator.truth.landmarks import landmarks_mm, picture_landmarks
 from training.simulator.truth.masks import STRUCTURES, label_frames
 from training.simulator.truth.mitral import mitral_valve_mm
@@ -87,8 +88,13 @@ def _points(recording: Recording) -> Arrays:
 def _displacement(recording: Recording) -> Arrays:
     longest = max(recording.screen.width_px, recording.screen.height_px)
     step = -(-longest // FIELD_SIDE_PX)
-    field = displacement_mm(recording.thinned(step))
-    return {"displacement_mm": field.round(2).astype(np.float16), "displacement_step_px": np.int64(step)}
+    moved = displacement(recording.thinned(step))
+    return {
+        "displacement_mm": moved.mm.round(2).astype(np.float16),
+        "displacement_step_px": np.int64(step),
+        "leaves": moved.leaves,
+        "enters": moved.enters,
+    }
 
 
 def _volumes(recording: Recording) -> Arrays:

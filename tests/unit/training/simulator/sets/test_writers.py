@@ -38,6 +38,7 @@ def test_npz_with_truth_holds_all_of_it_with_a_row_a_frame(cine: SimulatedCine, 
     assert set(both.files) == {*alone.files, "frames"}
     assert np.array_equal(both["sector_mask"], cine.truth.sector_mask)
     assert both["displacement_mm"].shape == (3, 112, 112, 2)
+    assert both["leaves"].shape == both["enters"].shape == (3, 112, 112)
     names = both["structure_names"].tolist()
     cavity = both["structures"] == names.index("lv_cavity")
     spacing = np.prod(cine.truth.pixel_spacing_mm)
