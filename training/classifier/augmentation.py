@@ -10,13 +10,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Generator, Tensor
 
-from services.cine.views import ANSWERED_VIEWS, View
 from training.classifier import appearance, foreground, geometry
 from training.classifier.config import AugmentationConfig, Range
 
 _GREY_LEVELS = 255.0
 _CHANCES = ("chance", "outline_chance", "colour_box_chance", "marks_chance", "narrow_chance", "cut_chance")
-_APICAL = tuple(ANSWERED_VIEWS.index(view) for view in (View.A2C, View.A4C))
 
 
 @dataclass(frozen=True)
@@ -27,12 +25,11 @@ class Batch:
     targets: Tensor
 
 
-def augment(frames: Tensor, labels: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
+def augment(frames: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
     """Change every frame of a batch by its own draw.
 
     Args:
         frames: [B, 1, H, W] float32 in [-1, 1], -1 outside the sector.
-        labels: index into ANSWERED_VIEWS, [B]; only how often a frame is mirrored depends on it.
         config: ranges.
         generator: the source of every draw, on the device of the frames.
 
@@ -46,7 +43,7 @@ def augment(frames: Tensor, labels: Tensor, config: AugmentationConfig, generato
     inside = geometry.find_inside(grey)
     grey, inside = geometry.exchange_outlines(grey * inside, inside, config.outline_chance, generator)
     inside = geometry.cut_sector(inside, config, generator)
-    mirror = _draw_mirror(labels, config, generator)
+    mirror = torch.rand(len(frames), generator=generator, device=frames.device) < config.mirror_chance
     grey, inside = geometry.place_anew(grey * inside, inside, mirror, config, generator)
     grey = appearance.erase(grey, config, generator)
     grey = foreground.lay_over(grey, config, generator)
@@ -92,10 +89,3 @@ def mix(batch: Batch, config: AugmentationConfig, generator: Generator) -> Batch
     frames = torch.lerp(batch.frames, batch.frames[other], weight)
     targets = torch.lerp(batch.targets, batch.targets[other], share[:, :, 0, 0])
     return Batch(frames, targets)
-
-
-def _draw_mirror(labels: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
-    """Draw which frames are mirrored, [B] bool: some sites show apical views with left and right exchanged."""
-    is_apical = torch.isin(labels, torch.tensor(_APICAL, device=labels.device))
-    chance = torch.where(is_apical, config.mirror_apical_chance, config.mirror_other_chance)
-    return torch.rand(labels.shape, generator=generator, device=labels.device) < chance

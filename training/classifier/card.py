@@ -23,10 +23,9 @@ for real cines.
 
 _LIMITS = """
 - No real image was in training or calibration, none chose these weights, and none is behind a number here. Earlier
-  weights had failed on one public real cine (`examples_ybr_color.dcm` of pydicom); what that prompted in the simulated
-  pictures was taken back, but augmentation of brightness and black level stays (DECISIONS.md), so that cine is no test
-  of these weights. On real cines accuracy is lower; how much lower was not measured. The same holds for the coverage:
-  it was set on simulated styles.
+  weights had failed on one public real cine (`examples_ybr_color.dcm` of pydicom); what that prompted was taken back
+  and the weights trained again without it (DECISIONS.md). On real cines accuracy is lower; how much lower was not
+  measured. The same holds for the coverage: it was set on simulated styles.
 - OTHER was learned from simulated planes (apical three- and five-chamber, right-ventricular in- and outflow, subcostal,
   suprasternal, sweeps) and from simulated pictures of other kinds; what is like none of them may get a view's name.
 - Colour Doppler, stills and other content that is no B-mode cine are found by rules in front of this model first.

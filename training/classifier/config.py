@@ -68,7 +68,7 @@ class AugmentationConfig:
         cut_chance, cut_fraction: cut this share off one side or the bottom.
         scale, stretch, shift_fraction: size, relative width and place of the picture in the square.
         rotate_deg: largest turn to either side.
-        mirror_apical_chance, mirror_other_chance: left and right exchanged.
+        mirror_chance: left and right exchanged, as some sites show it.
         gamma: exponent of the grey curve, drawn on a logarithmic scale.
         contrast, brightness: factor of the grey about the picture's mean, and of the whole picture.
         posterise_levels: fewest and most grey levels.
@@ -96,8 +96,7 @@ class AugmentationConfig:
     stretch: Range
     shift_fraction: float
     rotate_deg: float
-    mirror_apical_chance: float
-    mirror_other_chance: float
+    mirror_chance: float
     gamma: Range
     contrast: Range
     brightness: Range

@@ -35,7 +35,7 @@ def draw_augmentations(frames: FrameSet, config: AugmentationConfig, changes: in
         for index in rng.choice(np.flatnonzero(frames.shares.argmax(axis=1) == view), size=2):
             original = to_tensor(frames.frames[index : index + 1])
             many = torch.from_numpy(np.repeat(original, changes, axis=0))
-            changed = augment(many, torch.full((changes,), view), config, generator)
+            changed = augment(many, config, generator)
             rows.append(_line_up(to_frames(np.concatenate([original, changed.numpy()]))))
     return np.concatenate(rows)
 

@@ -62,7 +62,7 @@ class ClassifierTask:
         config = self._config.augmentation
         with torch.no_grad(), torch.autocast(frames.device.type, enabled=False):
             strength = min(1.0, step / max(1.0, config.full_from * self._config.loop.steps))
-            batch = Batch(augment(frames, shares.argmax(dim=1), weaken(config, strength), generator), shares)
+            batch = Batch(augment(frames, weaken(config, strength), generator), shares)
             if step >= config.mixing_from * self._config.loop.steps:
                 batch = mix(batch, config, generator)
         return batch
@@ -124,12 +124,11 @@ def change_cines(frames: FrameSet, config: AugmentationConfig, seed: int) -> Fra
     """
     count = int(np.bincount(frames.cines)[0])
     by_cine = frames.frames.reshape(-1, count, *frames.frames.shape[1:])  # [N*T, H, W] -> [N, T, H, W]
-    labels = torch.from_numpy(frames.shares[::count].argmax(axis=1))
     changed = np.empty_like(by_cine)
     for time in range(count):
         generator = Generator().manual_seed(seed)
         tensor = torch.from_numpy(to_tensor(by_cine[:, time]))
-        changed[:, time] = to_frames(augment(tensor, labels, config, generator).numpy())
+        changed[:, time] = to_frames(augment(tensor, config, generator).numpy())
     return replace(frames, frames=changed.reshape(frames.frames.shape))
 
 

@@ -55,7 +55,7 @@ def probe_outlines(frames: FrameSet, changes: AugmentationConfig | None, seed: i
     labels = frames.shares[first].argmax(axis=1)
     pictures = torch.from_numpy(to_tensor(frames.frames[first]))
     if changes is not None:
-        pictures = augment(pictures, torch.from_numpy(labels), changes, torch.Generator().manual_seed(seed))
+        pictures = augment(pictures, changes, torch.Generator().manual_seed(seed))
     masks = find_inside((pictures + 1) / 2)[:, 0].numpy()
     return probe(shrink(np.asarray(masks * 255, np.uint8)), labels, frames.subjects[first], seed)
 

@@ -17,7 +17,8 @@ from training.simulator.heart.subject import Subject, draw_subject
 from training.simulator.scanner.grid import PolarGrid
 from training.simulator.scanner.scanner import PARTS, Scanner
 from training.simulator.scanner.settings import ScannerSettings
-from training.simulator.styles import STYLES, StyleDraw, draw_style
+from training.simulator.sources.catalogue import catalogue
+from training.simulator.styles import StyleDraw, draw_style, zoomed
 from training.simulator.views.aim import Aim, draw_aim, draw_view
 from training.simulator.views.cutting import CutHeart
 from training.simulator.views.names import VIEW_CLASSES
@@ -30,8 +31,9 @@ FRAMES_LIMIT = 110
 PHYSICS = ("moving_speckle", "specular_angle", "dropout", "haze", "far_gain", "plane_jitter")
 """What an ablation may leave out."""
 
+NUMBERS, RANDOM_NUMBER = {name: source.number for name, source in catalogue().items()}, 99  # of styles, in seeds
 NO_DB = -60.0  # nothing that a screen would show
-END_DIASTOLE = HeartState(0.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 800.0)
+END_DIASTOLE = HeartState(0.0, 0.3, 0.0, 0.0, 0.0, 0.0, 800.0)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Order:
     @property
     def recording(self) -> tuple[int, ...]:
         """Seed of everything that belongs to this recording and not to the subject."""
-        return (self.seed, VIEW_CLASSES.index(self.view), STYLES.index(self.style) if self.style in STYLES else 99)
+        return (self.seed, VIEW_CLASSES.index(self.view), NUMBERS.get(self.style, RANDOM_NUMBER))
 
     @cached_property
     def subject(self) -> Subject:
@@ -171,6 +173,8 @@ Adjust = Callable[[StyleDraw], StyleDraw]
 def set_up(order: Order, adjust: Adjust | None = None) -> Studio:
     """Draw plane, style and scanner of an order; `adjust` changes what was drawn of the style."""
     drawn = draw_style(order.style, order.recording)
+    if order.aim.zoom_mm is not None:
+        drawn = zoomed(drawn, order.aim.zoom_mm, order.rng(83))
     if adjust is not None:
         drawn = adjust(drawn)
     cut = CutHeart(order.heart, order.aim.pose_at(0.0))

@@ -32,6 +32,8 @@ SIDE_CUT = (0.05, 0.35)  # share of the half width
 CROP_ZOOM = (1.15, 1.5)
 BOX_HEIGHT, BOX_SHAPE = (0.42, 0.75), (0.8, 1.35)  # share of the depth; width over height
 BOX_MIDDLE, BOX_ASIDE = (0.45, 0.62), (-0.09, 0.09)  # its middle, shares of the depth
+AIMED_HEIGHT = (0.48, 0.8)  # of a rectangle that is laid on purpose
+BOX_TOP, BOX_FAR_ASIDE = 0.02, 0.18  # least depth of a rectangle; how far beside the probe one is laid on purpose
 PIECE_CHANCE = 0.4  # of a zoom that cuts between two depths and angles, not a rectangle
 PIECE_NEAR, PIECE_FAR = (0.15, 0.35), (0.75, 0.95)  # shares of the depth
 SHADOW_WIDTH, SHADOW_DB = (0.02, 0.07), (5.0, 20.0)
@@ -129,6 +131,16 @@ class StyleDraw:
     def without_zoom(self) -> "StyleDraw":
         """The same with the whole sector in sight."""
         return dataclasses.replace(self, zoom=1.0, box=None, piece=None, cut_sides=(0.0, 0.0))
+
+
+def zoomed(drawn: StyleDraw, centre_mm: tuple[float, float], rng: np.random.Generator) -> StyleDraw:
+    """Give the same with a rectangle enlarged about a place of the plane, (right, down) mm, inside the sector."""
+    depth_mm = drawn.scanner.depth_mm
+    high = _between(rng, AIMED_HEIGHT)
+    aside = float(np.clip(centre_mm[0] / depth_mm, -BOX_FAR_ASIDE, BOX_FAR_ASIDE))
+    middle = float(np.clip(centre_mm[1] / depth_mm, BOX_TOP + high / 2, 1 - high / 2))
+    box = _box(rng, high, aside, middle)
+    return dataclasses.replace(drawn.without_zoom(), box=box)
 
 
 STYLES: tuple[str, ...] = tuple(catalogue())
@@ -239,8 +251,12 @@ def _draw_zoom(sector: SectorRecipe, rng: np.random.Generator) -> tuple[Box | No
     if rng.random() < PIECE_CHANCE:
         return None, (_between(rng, PIECE_NEAR), _between(rng, PIECE_FAR))
     high, middle, aside = _between(rng, BOX_HEIGHT), _between(rng, BOX_MIDDLE), _between(rng, BOX_ASIDE)
+    return _box(rng, high, aside, middle), None
+
+
+def _box(rng: np.random.Generator, high: float, aside: float, middle: float) -> Box:
     wide = high * _between(rng, BOX_SHAPE)
-    return Box(aside - wide / 2, max(middle - high / 2, 0.02), aside + wide / 2, min(middle + high / 2, 1.0)), None
+    return Box(aside - wide / 2, max(middle - high / 2, BOX_TOP), aside + wide / 2, min(middle + high / 2, 1.0))
 
 
 def _draw_scanner(

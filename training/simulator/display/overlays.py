@@ -11,9 +11,8 @@ from training.simulator.sources.recipes import Colour, Cursor, Marker, Side
 from training.simulator.styles import StyleDraw
 
 INKS = ((200, 200, 200), (90, 200, 235), (120, 230, 120), (235, 235, 235))  # BGR
-ECG_BEAT_MS = (
-    (-160, 0.0),
-    (-120, 0.14),
+P_WAVE_MS = ((-160, 0.0), (-120, 0.14), (-80, 0.0))
+BEAT_MS = (
     (-80, 0.0),
     (-62, -0.1),
     (-50, 1.0),
@@ -82,9 +81,9 @@ def draw_cursor(
 
 
 def ecg_mv(rhythm: Rhythm, times_ms: TimeArray) -> TimeArray:
-    """The ECG's voltage at times [N] ms, mV; the drawn beats repeat for ever."""
+    """The ECG's voltage at times [N] ms, mV; no P waves in atrial fibrillation; the drawn beats repeat for ever."""
     voltage = np.zeros(len(times_ms))
-    shape_ms, shape_mv = zip(*ECG_BEAT_MS, strict=True)
+    shape_ms, shape_mv = zip(*(() if rhythm.subject.is_fibrillating else P_WAVE_MS), *BEAT_MS, strict=True)
     first, span = rhythm.starts_ms[0], rhythm.starts_ms[-1] - rhythm.starts_ms[0]
     wrapped = (times_ms - first) % span + first
     for start in rhythm.starts_ms:

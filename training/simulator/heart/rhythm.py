@@ -25,7 +25,6 @@ class HeartState:
     aortic_opening: float
     inflow: float  # speed of filling through the mitral valve
     outflow: float  # speed of ejection
-    twist: float  # like contraction, untwists earlier
     since_closure_ms: float  # time since end-diastole, ms
     beat_ms: float
 
@@ -104,7 +103,6 @@ def _state_in_beat(time_ms: float, beat_ms: float, subject: Subject) -> HeartSta
         aortic_opening=_ease((time_ms - ejection_start_ms) / 35) * _ease((es_ms - time_ms) / 35),
         inflow=max(early, 0.7 * atrial),
         outflow=_bump(time_ms, ejection_start_ms, es_ms - ejection_start_ms),
-        twist=ejected - _ease((time_ms - es_ms) / (1.3 * (filling_start_ms - es_ms) + 40)),
         since_closure_ms=time_ms,
         beat_ms=beat_ms,
     )

@@ -24,7 +24,7 @@ DROPOUT_CHANCE = {
     "moderator_band": 0.4,
     "chordae": 0.4,
     "aortic_cusp": 0.4,
-    "pulmonary_cusps": 0.5,
+    "pulmonary_cusp": 0.5,
 }
 """Chance that part of a structure is not seen, by the beginning of its name; real outlines are rarely closed."""
 

@@ -26,9 +26,9 @@ CLUTTER_GAIN_SHARE = np.float32(0.5)
 """Of the gain that clutter gets: it takes other ways than through the blood. A4C stills: left atrium 11 grey above the
 ventricle's cavity, where the full gain would give 25."""
 
-FACING_DB = {Tissue.MUSCLE: 2.5, Tissue.THIN_WALL: 4.5, Tissue.VESSEL_WALL: 4.0}
-"""Half of what lies between a wall that faces the beam and one along it: fibres lie in the wall, and a thin wall along
-the beam is lost; real outlines are rarely closed."""
+FACING_DB = {Tissue.MUSCLE: 2.5, Tissue.THIN_WALL: 4.5}
+"""Half of what lies between a wall that faces the beam and one along it: fibres lie in the wall, and a thin wall (the
+right ventricle's, the atria's septum) along the beam is lost; real outlines are rarely closed."""
 
 CALIBRATION_MS = (0.0, 1e5, 2e5, 3e5)  # instants far enough apart for four independent sets of scatterers
 CALIBRATION_ROWS = 31

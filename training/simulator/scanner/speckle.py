@@ -77,7 +77,7 @@ def look_up(field: Float32Array, places_mm: Float32Array, mm_per_px: float, shif
 
 
 class Scatterers:
-    """Scatterers of one cine: they travel with the tissue, and are replaced as it moves through the plane."""
+    """Scatterers of one cine: they travel with the tissue, and are renewed steadily: it moves through the plane."""
 
     def __init__(self, rng: np.random.Generator, renewal_ms: float) -> None:
         self._start = rng.uniform(0, 1, 2)  # (x, y)

@@ -222,7 +222,7 @@ class Source:
     """One site with its scanner and its export.
 
     Attributes:
-        number: of the file, never given twice: part of seeds, so that a new file moves no other.
+        number: of the file, never given twice: part of seeds, so that a new file changes no other source's cines.
         family: whose sources look alike, for leave-one-family-out.
         look: in a sentence.
         view_shares: of the thesis's training sources; None for all others.

@@ -99,7 +99,7 @@ def _displacement(recording: Recording) -> Arrays:
 
 def _volumes(recording: Recording) -> Arrays:
     diastole, systole = (
-        label_volume(recording.heart, HeartState(contraction, 0, 0, 0, 0, 0, 0, 800), VOLUME_SPACING_MM)
+        label_volume(recording.heart, HeartState(contraction, 0, 0, 0, 0, 0, 800), VOLUME_SPACING_MM)
         for contraction in (0.0, 1.0)
     )
     return {

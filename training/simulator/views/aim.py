@@ -10,7 +10,7 @@ from training.simulator.heart.rhythm import HeartState
 from training.simulator.heart.shapes import unit
 from training.simulator.views.cutting import CutHeart
 from training.simulator.views.labels import view_shares
-from training.simulator.views.names import PLANE_SHARES, VIEW_CLASSES
+from training.simulator.views.names import PLANE_SHARES, VIEW_CLASSES, ZOOMED_SHARE
 from training.simulator.views.pose import Pose
 from training.simulator.views.standard import Hand, moved, standard_pose
 
@@ -27,7 +27,20 @@ DRIFT_MM, DRIFT_MS = (1.0, 0.8, 0.7), (3000.0, 5200.0)  # of breath and hand: ri
 WIDE_SHARE, WIDE_DEG = 0.05, 25.0  # of the draws are turned by up to that
 OBLIQUE_SHARE = 0.15  # foreshortened (apical) or oblique (else)
 FORESHORTENED_DEG, OBLIQUE_DEG = (6.0, 14.0), (8.0, 15.0)
-MIDDLE_OF_THE_BEAT = HeartState(0.4, 0.4, 0.0, 0.0, 0.0, 0.0, 0.0, 800.0)
+ZOOM_CHANCES = {"plax": 0.0, "plax_valves": 1.0}  # together as often as any other view
+ZOOMED_ON = {
+    **dict.fromkeys(("plax", "plax_valves", "a3c", "a5c"), ("mitral_centre", "aortic_centre")),
+    **dict.fromkeys(("psax_mitral", "psax_papillary", "psax_apical"), ("mitral_centre",)),
+    "psax_aortic": ("aortic_centre",),
+    "rv_inflow": ("tricuspid_centre",),
+    "rv_outflow": ("pulmonary_centre",),
+    "subcostal": ("mitral_centre", "tricuspid_centre"),
+    "suprasternal": ("arch_top",),
+}
+"""Landmarks that a zoom is centred between; in the other planes the left ventricle's axis."""
+
+LV_AXIS = ("mitral_centre", "lv_apex")
+MIDDLE_OF_THE_BEAT = HeartState(0.4, 0.4, 0.0, 0.0, 0.0, 0.0, 800.0)
 DRAWS, NARROWING = 12, 0.85  # each new draw of a view is held a little better than the one before
 
 
@@ -84,6 +97,7 @@ class Aim:
         swept: half of the way that is swept; below 0 from end to start.
         drift_mm: [3] amplitude of the drift: right, down, out.
         drift_ms, drift_phase: its period, and where in it the cine begins, radians.
+        zoom_mm: what a zoom is centred on, right and down in the plane; None shows all.
     """
 
     plane: str
@@ -94,6 +108,7 @@ class Aim:
     drift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     drift_ms: float = 1.0
     drift_phase: float = 0.0
+    zoom_mm: tuple[float, float] | None = None
 
     def pose_at(self, time_ms: float) -> Pose:
         """Where the plane lies at a time in ms."""
@@ -129,6 +144,7 @@ def draw_aim(heart: Heart, plane: str, rng: np.random.Generator, scale: float = 
         drift_mm=(drift[0], drift[1], drift[2]),
         drift_ms=float(rng.uniform(*DRIFT_MS)),
         drift_phase=float(rng.uniform(0, 2 * np.pi)),
+        zoom_mm=_draw_zoom(heart, plane, start, rng),
     )
 
 
@@ -174,6 +190,16 @@ def draw_hand(plane: str, rng: np.random.Generator, scale: float) -> Hand:
         slide_mm=float(spread.slide_mm * slide),
         level_fraction=float(np.interp(0.5 + scale * (rng.random() - 0.5), (0, 1), spread.level_fraction)),
     )
+
+
+def _draw_zoom(heart: Heart, plane: str, pose: Pose, rng: np.random.Generator) -> tuple[float, float] | None:
+    """Draw what a zoom is centred on: a place between the landmarks that are zoomed on in this plane, or None."""
+    if rng.random() >= ZOOM_CHANCES.get(plane, ZOOMED_SHARE):
+        return None
+    names = ZOOMED_ON.get(SWEEPS.get(plane, (plane,))[0], LV_AXIS)
+    marks = np.stack([heart.steps[name][0] for name in names])
+    across, down, _ = pose.to_plane(as_float32(rng.dirichlet(np.ones(len(marks))) @ marks)[None])[0]
+    return float(across), float(down)
 
 
 def _between(start: Pose, end: Pose, share: float) -> Pose:

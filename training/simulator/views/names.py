@@ -6,10 +6,14 @@ VIEWS: tuple[str, ...] = ("A2C", "A4C", "PLAX", "PSAX")
 VIEW_CLASSES: tuple[str, ...] = (*VIEWS, "OTHER")
 """With what is none of them, in the order of every vector of shares."""
 
+ZOOMED_SHARE = 0.15
+"""Of the cines of every view, zoomed on a valve or chamber, so that a zoom tells no view; a PLAX that is zoomed on its
+valves is a plane with a name of its own."""
+
 PLANE_SHARES: dict[str, dict[str, float]] = {
     "A2C": {"a2c": 1.0},
     "A4C": {"a4c": 1.0},
-    "PLAX": {"plax": 0.8, "plax_valves": 0.2},
+    "PLAX": {"plax": 1 - ZOOMED_SHARE, "plax_valves": ZOOMED_SHARE},
     "PSAX": {"psax_aortic": 0.42, "psax_mitral": 0.2, "psax_papillary": 0.25, "psax_apical": 0.13},
     "OTHER": {
         "a3c": 0.14,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.simulator.arrays import ByteArray
-from training.simulator.display.overlays import draw_static, draw_sweep
+from training.simulator.display.overlays import draw_static, draw_sweep, ecg_mv
 from training.simulator.display.screen import lay_out
 from training.simulator.heart.rhythm import Rhythm, draw_rhythm
 from training.simulator.heart.subject import draw_subject
@@ -83,6 +83,17 @@ def test_the_cursor_runs_with_the_time(look: Cursor) -> None:
         draw_sweep(picture, screen, style, time_ms)
         places.append(np.nonzero((picture != before).any(axis=(0, 2)))[0].min() / screen.width_px)
     assert places == pytest.approx([0.25, 0.5, 0.25], abs=0.01)
+
+
+def test_the_ecg_has_no_p_waves_in_fibrillation() -> None:
+    times_ms = np.arange(0.0, 4000.0)
+    regular, fibrillating = (
+        ecg_mv(draw_rhythm(replace(draw_subject(3), is_fibrillating=is_so), 3), times_ms) for is_so in (False, True)
+    )
+    for voltage, bumps in ((regular, 3), (fibrillating, 2)):  # of P, R and T
+        beats = (voltage > 0.9).astype(int).clip(max=1)
+        peaks = ((voltage[1:-1] > voltage[:-2]) & (voltage[1:-1] >= voltage[2:]) & (voltage[1:-1] > 0.06)).sum()
+        assert peaks / np.count_nonzero(np.diff(beats) == 1) == pytest.approx(bumps, abs=0.7)
 
 
 def test_ticks_are_a_centimetre_apart() -> None:

@@ -16,7 +16,7 @@ SEEDS = (0, 3, 8, 21)
 
 
 def state(contraction: float = 0.0, mitral: float = 0.0, aortic: float = 0.0) -> HeartState:
-    return HeartState(contraction, mitral, aortic, 0.0, 0.0, 0.0, 0.0, 800.0)
+    return HeartState(contraction, mitral, aortic, 0.0, 0.0, 0.0, 800.0)
 
 
 def surface(heart: Heart, name: str) -> Surface:

@@ -1,8 +1,9 @@
 import numpy as np
 
 from tests.unit.training.simulator.scanner.scenes import CLEAN, GRID, heart, surface
+from training.simulator.heart.heart import heart_of
 from training.simulator.heart.tissues import Tissue
-from training.simulator.scanner.looks import TABLE, draw_looks
+from training.simulator.scanner.looks import DROPOUT_CHANCE, RIGHT_HEART, TABLE, draw_looks
 from training.simulator.scanner.motion import make_carrier
 
 SURFACES = heart().surfaces
@@ -18,6 +19,12 @@ def test_dropout_lowers_structures():
     hidden = (deepest > 4).mean(axis=0)
     assert 0.2 < hidden[NAMES.index("la_wall")] < 0.6
     assert 0.2 < hidden[NAMES.index("lv_wall")] < 0.9
+
+
+def test_every_name_of_the_tables_begins_that_of_a_structure():
+    names = [surface.name for surface in heart_of(3).surfaces]
+    for prefix in (*DROPOUT_CHANCE, *RIGHT_HEART):
+        assert any(name.startswith(prefix) for name in names), prefix
 
 
 def test_at_most_one_leaflet_is_hidden():

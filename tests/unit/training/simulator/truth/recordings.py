@@ -23,7 +23,7 @@ DEPTH_MM = 160.0
 
 
 def state(contraction: float) -> HeartState:
-    return HeartState(contraction, 0, 0, 0, 0, 0, 0, 800)
+    return HeartState(contraction, 0, 0, 0, 0, 0, 800)
 
 
 def screen(size_px: int = 112, depth_mm: float = DEPTH_MM) -> Screen:

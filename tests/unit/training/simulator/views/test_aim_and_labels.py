@@ -12,12 +12,12 @@ from training.simulator.heart.subject import draw_subject
 from training.simulator.views.aim import MIDDLE_MS, SWEEPS, draw_aim, draw_hand, draw_view
 from training.simulator.views.cutting import CutHeart
 from training.simulator.views.labels import OPENING_DEG, cut_areas, view_shares
-from training.simulator.views.names import PLANE_SHARES, PLANES, VIEW_CLASSES, VIEWS, view_of
+from training.simulator.views.names import PLANE_SHARES, PLANES, VIEW_CLASSES, VIEWS, ZOOMED_SHARE, view_of
 from training.simulator.views.pose import Pose
 from training.simulator.views.scene import Scene, area_mm2
 from training.simulator.views.standard import Hand, standard_pose, turned
 
-STATE = HeartState(0.3, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 800.0)
+STATE = HeartState(0.3, 0.5, 0.0, 0.0, 0.0, 0.0, 800.0)
 SIMPLE = tuple(plane for plane in PLANES if plane not in SWEEPS)
 
 
@@ -220,6 +220,26 @@ def test_a_mirrored_plane_is_called_the_same(hearts: list[Heart]) -> None:
 def test_a_plane_beside_the_heart_is_other(hearts: list[Heart]) -> None:
     pose = Pose(np.array([0, 300, 0], np.float32), direction(0), direction(90))
     assert shares(hearts[0], pose)[VIEW_CLASSES.index("OTHER")] == pytest.approx(1)
+
+
+def test_plax_on_its_valves_is_always_zoomed_and_shows_both(hearts: list[Heart]) -> None:
+    for seed, heart in enumerate(hearts):
+        aim = draw_aim(heart, "plax_valves", np.random.default_rng(seed))
+        assert aim.zoom_mm is not None
+        marks = [aim.start.to_plane(heart.steps[name][0][None])[0, :2] for name in ("mitral_centre", "aortic_centre")]
+        for mark in marks:
+            assert np.linalg.norm(mark - aim.zoom_mm) <= np.linalg.norm(marks[0] - marks[1]) + 1e-3
+        assert draw_aim(heart, "plax", np.random.default_rng(seed)).zoom_mm is None
+
+
+@pytest.mark.parametrize("view", VIEW_CLASSES)
+def test_a_zoom_tells_no_view(hearts: list[Heart], view: str) -> None:
+    planes = [plane for plane in PLANE_SHARES[view] for _ in range(round(PLANE_SHARES[view][plane] * 400))]
+    zoomed = [
+        draw_aim(hearts[seed % len(hearts)], plane, np.random.default_rng([seed, 5])).zoom_mm is not None
+        for seed, plane in enumerate(planes)
+    ]
+    assert np.mean(zoomed) == pytest.approx(ZOOMED_SHARE, abs=0.05)  # 2.8 standard errors of 400
 
 
 def test_every_target_view_has_its_planes() -> None:

@@ -14,7 +14,7 @@ from training.simulator.views.cutting import CutHeart
 from training.simulator.views.pose import Pose
 from training.simulator.views.scene import CENTRE_SLICE, SLICE_OFFSETS_MM, area_mm2
 
-REST = HeartState(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 800.0)
+REST = HeartState(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 800.0)
 HALVES = (30.0, 20.0, 40.0)
 
 
@@ -80,7 +80,7 @@ def test_every_outline_of_a_real_heart_closes(theta: float) -> None:
     for pose in (along(theta), across(20.0 + theta / 10)):
         cut = CutHeart(heart, pose)
         for contraction in (0.0, 0.37, 1.0):
-            scene = cut.scene(HeartState(contraction, 0.4, 0.2, 0, 0, 0, 0, 800.0), pose)
+            scene = cut.scene(HeartState(contraction, 0.4, 0.2, 0, 0, 0, 800.0), pose)
             for piece in scene.pieces:
                 outline = scene.points_mm[piece.start : piece.stop]
                 name = scene.surfaces[piece.structure].name
@@ -94,7 +94,7 @@ def test_handles_are_the_same_tissue_over_the_beat() -> None:
     heart = build_heart(draw_subject(3))
     pose = along(30.0)
     cut = CutHeart(heart, pose)
-    rest, full = cut.scene(REST, pose), cut.scene(HeartState(1.0, 0, 0, 0, 0, 0, 0, 800.0), pose)
+    rest, full = cut.scene(REST, pose), cut.scene(HeartState(1.0, 0, 0, 0, 0, 0, 800.0), pose)
     assert np.array_equal(rest.handle_places, full.handle_places)
     moved = np.linalg.norm(full.handles_mm - rest.handles_mm, axis=1)
     assert 2 < np.median(moved) < 15
