@@ -22,7 +22,7 @@ from training.simulator.heart.right_heart import (
 from training.simulator.heart.shapes import CONTRACTIONS
 from training.simulator.heart.subject import Subject, draw_subject
 from training.simulator.heart.surfaces import Surface
-from training.simulator.heart.surroundings import atrial_septum, epicardial_fat, fibrous_body, liver
+from training.simulator.heart.surroundings import atrial_septum, epicardial_fat, fibrous_body, liver, lung
 from training.simulator.heart.valves import (
     aortic_cusps,
     chordae,
@@ -100,6 +100,7 @@ def build_heart(subject: Subject) -> Heart:
     mitral = mitral_leaflets(ventricle)
     depth = left_atrium_parts(ventricle)[2]
     surfaces = (
+        lung(ventricle),
         liver(),
         epicardial_fat(ventricle, float(rng.uniform(2.0, 5.0))),
         *la_walls,

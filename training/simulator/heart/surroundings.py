@@ -1,4 +1,4 @@
-"""What lies between and round the chambers: septum of the atria, fibrous body, fat, liver."""
+"""What lies between and round the chambers: septum of the atria, fibrous body, fat, lung, liver."""
 
 import numpy as np
 
@@ -8,6 +8,9 @@ from training.simulator.heart.right_heart import SUPERIOR
 from training.simulator.heart.shapes import CONTRACTIONS, closed, direction
 from training.simulator.heart.surfaces import Surface
 from training.simulator.heart.tissues import Tissue
+
+LUNG_DEG, LUNG_HALVES_MM = 325.0, (60.0, 60.0, 75.0)
+LUNG_UNDER_MM = 6.0  # as far it reaches under the heart, which covers it
 
 
 def atrial_septum(ventricle: LeftVentricle, la_depth_mm: Float32Array, rng: np.random.Generator) -> Surface:
@@ -55,6 +58,14 @@ def liver() -> Surface:
     middle = as_float32([-22, -12, 35]) - 78 * SUPERIOR - 22 * as_float32([0.79, 0.14, 0.6])
     keys = ellipsoid(as_float32(middle), (70.0, 52.0, 58.0))
     return Surface("liver", Tissue.LIVER, np.broadcast_to(keys, (len(CONTRACTIONS), 1, *keys.shape)).copy())
+
+
+def lung(ventricle: LeftVentricle) -> Surface:
+    """The left lung, behind and beside the ventricle's free wall; what of it lies before the heart is the scanner's."""
+    outer_mm = float(ventricle.outer_mm[0].max())
+    middle = direction(LUNG_DEG) * np.float32(outer_mm + LUNG_HALVES_MM[0] - LUNG_UNDER_MM) + as_float32([0, 0, 30])
+    keys = ellipsoid(as_float32(middle), LUNG_HALVES_MM)
+    return Surface("lung", Tissue.LUNG, np.broadcast_to(keys, (len(CONTRACTIONS), 1, *keys.shape)).copy())
 
 
 def ellipsoid(middle: Float32Array, halves_mm: tuple[float, float, float]) -> Float32Array:

@@ -16,7 +16,8 @@ class Tissue(Enum):
 
     Reference:
         Attenuation of blood .15, heart muscle .52, liver .50, fat .63 dB/cm/MHz: PMC10001275, table 4. Blood
-        scatters 20-30 dB less than muscle; on a screen clutter, not blood, sets how dark a cavity is.
+        scatters 20-30 dB less than muscle; on a screen clutter, not blood, sets how dark a cavity is. What shows behind
+        the surface of lung is sound that went to and fro, so its values are a setting.
     """
 
     BLOOD = Acoustics(-30.0, 0.15)
@@ -27,3 +28,4 @@ class Tissue(Enum):
     FAT = Acoustics(-5.0, 0.63)
     SOFT_TISSUE = Acoustics(-7.0, 0.55)
     LIVER = Acoustics(-2.5, 0.50)
+    LUNG = Acoustics(-6.0, 0.9)
