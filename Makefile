@@ -81,6 +81,7 @@ test: .venv/installed peers ## every test that CI runs, a real Triton server inc
 .PHONY: bench
 bench: .venv-dev/installed ## ratios against named baselines, measured in one run
 	@$(DEV)/python -m tests.bench.predict_view
+	@$(DEV)/python -m tests.bench.classifier
 	@OMP_NUM_THREADS=1 $(DEV)/python -m training.simulator.speed
 
 .PHONY: smoke

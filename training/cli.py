@@ -43,7 +43,8 @@ def train() -> None:
 @train_app.command("classifier")
 def train_classifier(
     preset: Annotated[
-        str, typer.Option(help="smoke (seconds), small (minutes), cpu (2 cores, 40 minutes) or gpu (one large GPU).")
+        str,
+        typer.Option(help="smoke (seconds), small (minutes), cpu (40 minutes), cpu_long (what is shipped) or gpu."),
     ],
     out: Annotated[Path | None, typer.Option(help="Folder of the run; default runs/classifier-PRESET.")] = None,
     cache: Annotated[Path, typer.Option(help="Where rendered frames are kept between runs.")] = Path("runs/frames"),

@@ -12,13 +12,18 @@ ROOT = Path(__file__).parents[2]
 PLACEHOLDER = re.compile(r"\| *[A-Z]+(?:_[A-Z]+)+ *\||^[A-Z]{4,}$", re.MULTILINE)
 """A bare word in capitals where a figure belongs: alone in a table's cell, or alone on a line."""
 
+PAGES = [
+    page
+    for page in sorted(ROOT.rglob("*.md"))
+    if not any(part.startswith(".") or part in ("out", "runs") for part in page.relative_to(ROOT).parts)
+]
 DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "DECISIONS.md", "CHANGELOG.md"]
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_link_of_a_document_leads_somewhere(name: str) -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / name).read_text())
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_of_a_document_leads_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -46,8 +51,5 @@ def test_the_first_screen_of_the_readme_says_what_must_be_said() -> None:
 
 
 def test_no_document_holds_a_placeholder() -> None:
-    pages = [
-        path for path in ROOT.rglob("*.md") if not any(part.startswith(".") or part == "out" for part in path.parts)
-    ]
-    found = {path.name: PLACEHOLDER.findall(path.read_text()) for path in pages}
+    found = {page.name: PLACEHOLDER.findall(page.read_text()) for page in PAGES}
     assert not any(found.values()), found

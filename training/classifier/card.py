@@ -102,7 +102,8 @@ def _results(checkpoint: dict[str, Any]) -> str:
     matrix = report["groups"]["unseen"]["confusion"]
     counts = [[f"**{view}**", *matrix[index]] for index, view in enumerate(ANSWERED_VIEWS)]
     return f"""
-One answer a cine. Intervals: subjects drawn again with replacement; exact binomial over subjects where none was wrong.
+One answer a cine, of this one training (seed {config["loop"]["seed"]}); what seeds change is told below, family by
+family. Intervals: subjects drawn again with replacement; exact binomial over subjects where none was wrong.
 
 {write_table(_COLUMNS, rows)}
 

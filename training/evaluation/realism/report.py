@@ -117,7 +117,7 @@ def write_markdown(rows: Sequence[Row], by_style: dict[str, list[Row]], task: Ta
     lines += ["| style | family | cines | low | high |", "|---|---|--:|---|---|"]
     lines += [f"| {' | '.join(_style_cells(style, mine))} |" for style, mine in by_style.items()]
     if sheets:
-        lines += ["", "## Sheets", "", *(f"- [{name}]({name})" for name in sheets)]
+        lines += ["", "## Sheets", "", f"Written beside this page: {', '.join(f'`{name}`' for name in sheets)}."]
     return "\n".join(lines) + "\n"
 
 
