@@ -11,6 +11,8 @@ import typer
 
 from services.cine.errors import ConfigError, EchoplaneError
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when a verb loads numpy: no sum may depend on the machine
+
 _HELP = """Name the standard view of echocardiogram cine loops: A2C, A4C, PLAX, PSAX, or none of them.
 
 Not a medical device. Exit codes: 0 done, 1 failed, 2 wrong use or configuration.

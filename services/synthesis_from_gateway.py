@@ -23,6 +23,10 @@ from services.synthesis.store import Store
 from services.synthesis.wishes import Wish
 
 _POLL_S = 1.0
+
+_MOST_IMAGES = 2**32 - 1
+"""What a count on the wire holds; how many it makes the gateway says."""
+
 AWAY_PATIENCE_S = 60.0
 """How long a gateway may be away, time for it to be started again, while its job is followed."""
 
@@ -63,7 +67,7 @@ class There:
         Raises:
             EchoplaneError: it cannot be made, or not now.
         """
-        order = wish.order(None)
+        order = wish.order(None, _MOST_IMAGES)
         try:
             async with Client(self.address, self.tls) as client:
                 return await (self._follow(client, order) if self.job else self._receive(client, order))
@@ -85,12 +89,11 @@ class There:
             advance = stack.enter_context(images_following(self.aside, order.total))
             async for response in client.generate_batch(_request(order)):
                 origin = origin or _origin(response)
-                folder = folder or batch_name(order, origin.model)
+                folder = folder or batch_name(order, origin.model, response.copy_index)
                 unit = _unit(response)
-                name = file_name(unit, SHARD_IMAGES, order.format)
-                store.put(f"{folder}/{name}", response.image)
-                units[unit.index] = unit
-                rows[unit.index] = ImageRow(unit.index, unit.attempt, name, response.sha256, len(response.image))
+                row = _row(unit, response, order)
+                store.put(f"{folder}/{row.name}", response.image)
+                units[unit.index], rows[unit.index] = unit, row
                 advance(1)
         if origin is None or len(rows) != order.total:
             raise ModelUnavailableError(
@@ -159,8 +162,12 @@ def _unit(response: synthesis_pb2.GenerateBatchResponse) -> Unit:
     return Unit(response.index, Cell(view, response.style), 0, response.seed, response.replaced)
 
 
-def _origin(response: synthesis_pb2.GenerateBatchResponse) -> Origin:
-    model = response.model
-    identity = ModelIdentity(model.name, model.version, model.sha256, model.backend, model.trained_on, 0.0)
-    is_checked = response.copy_check == synthesis_pb2.COPY_CHECK_PASSED
-    return Origin(identity, copy_index="the gateway's" if is_checked else "")
+def _row(unit: Unit, response: synthesis_pb2.GenerateBatchResponse, order: Order) -> ImageRow:
+    name = file_name(unit, SHARD_IMAGES, order.format)
+    return ImageRow(unit.index, unit.attempt, name, response.sha256, len(response.image), response.copy_index)
+
+
+def _origin(first: synthesis_pb2.GenerateBatchResponse) -> Origin:
+    model, styles = first.model, tuple(first.generator.styles)
+    identity = ModelIdentity(model.name, model.version, model.sha256, model.backend, model.trained_on, 0.0, styles)
+    return Origin(identity, first.generator.card)

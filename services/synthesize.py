@@ -10,6 +10,7 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,11 +19,12 @@ from rich.console import Console
 
 from services.cine.errors import ConfigError, EchoplaneError
 from services.models.onnx_backend import OnnxBackend
+from services.models.repository import read_card
 from services.models.spec import ECHO_SYNTHESIZER
 from services.predict import PemFile, read_tls
 from services.runtime.logs import configure_logs
 from services.synthesis.batch_folder import batch_name, save_sheet
-from services.synthesis.copies import open_copy_check
+from services.synthesis.copies import CopyFiles, open_copy_check
 from services.synthesis.generate import Made, Maker, Studio
 from services.synthesis.ledger import Job, JobState, Ledger
 from services.synthesis.plan import ImageFormat
@@ -69,6 +71,13 @@ def synthesize(  # noqa: PLR0913, PLR0917 - one argument an option
     certificate: PemFile = None,
     key: PemFile = None,
     model_repository: Annotated[Path, typer.Option(help="Folder of the models.")] = Path("model_repository"),
+    copy_index: Annotated[
+        Path | None,
+        typer.Option(help="Without --server: what the copy filter looks in; by default beside the model, if any."),
+    ] = None,
+    copy_record: Annotated[
+        Path | None, typer.Option(help="Without --server: where to write why images are copies or none; keep it here.")
+    ] = None,
     engine: Annotated[Engine, typer.Option(help="Where to make them, without --server.")] = Engine.LOCAL,
     threads: Annotated[int | None, typer.Option(min=1, max=64, help="Of one inference; by default all cores.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout: where the manifest is.")] = False,
@@ -92,8 +101,8 @@ def synthesize(  # noqa: PLR0913, PLR0917 - one argument an option
 
     `echoplane synthesize --per-view 20000 --server gateway:50051 --job march-batch`
 
-    A batch's folder holds the images, labels.csv (file, view, style, seed), a contact sheet, and manifest.json, which
-    comes last: with it the batch is whole. To load it, three lines:
+    A batch's folder holds the images, labels.csv (file, view, style, seed), and manifest.json, which comes after them:
+    with it the batch is whole. A contact sheet is drawn last; a job gets none. To load a batch, three lines:
 
     `rows = list(csv.DictReader(open(f"{folder}/labels.csv")))`
 
@@ -107,23 +116,43 @@ def synthesize(  # noqa: PLR0913, PLR0917 - one argument an option
     wish = Wish(
         per_view, tuple(count or ()), balance, by_style, tuple(filter(None, styles.split(","))), seed, image_format
     )
-    if job and not server:
-        raise ConfigError(found="--job alone", expected="--server with it", advice="Name the gateway.")
+    copies = CopyFiles(copy_index, copy_record)
+    _check_server(server, job, copies)
     aside = Console(stderr=True)
     try:
         if server:
             there = There(server, read_tls(ca, certificate, key), job, out, aside)
             manifest = asyncio.run(there.make(wish))
         else:
-            here = Here(out, model_repository, engine, threads or len(os.sched_getaffinity(0)), aside)
+            here = Here(out, model_repository, copies, engine, threads or len(os.sched_getaffinity(0)), aside)
             manifest = asyncio.run(here.make(wish))
     except KeyboardInterrupt:
-        aside.print("Stopped; the same command goes on from here.", highlight=False)
+        aside.print(_stopped(server, job), highlight=False)
         raise typer.Exit(_INTERRUPTED) from None
     if as_json:
         print(json.dumps({"manifest": manifest}))
     else:
         aside.print(f"Manifest: {manifest}", highlight=False, soft_wrap=True)
+
+
+def _check_server(server: str, job: str, copies: CopyFiles) -> None:
+    if job and not server:
+        raise ConfigError(found="--job alone", expected="--server with it", advice="Name the gateway.")
+    if server and copies != CopyFiles():
+        raise ConfigError(
+            found="--copy-index or --copy-record with --server",
+            expected="neither",
+            advice="The gateway has its own: ECHOPLANE_GATEWAY_SYNTHESIS_COPY_INDEX and _COPY_RECORD.",
+        )
+
+
+def _stopped(server: str, job: str) -> str:
+    """Say what Ctrl-C has done."""
+    if not server:
+        return "Stopped; the same command goes on from here."
+    if not job:
+        return "Stopped; the same command starts again, for the same bytes."
+    return "No longer followed; the gateway goes on, and the same command follows it again."
 
 
 @dataclass(frozen=True)
@@ -133,6 +162,7 @@ class Here:
     Attributes:
         out: folder or URL.
         repository: of the models.
+        copies: files of the copy filter.
         engine: where images are made.
         threads: of one inference.
         aside: where people read.
@@ -140,6 +170,7 @@ class Here:
 
     out: str
     repository: Path
+    copies: CopyFiles
     engine: Engine
     threads: int
     aside: Console
@@ -153,7 +184,7 @@ class Here:
         async with AsyncExitStack() as stack:
             maker = await self._open(stack)
             order = wish.order(maker.identity.styles)
-            batch_id = batch_name(order, maker.identity)
+            batch_id = batch_name(order, maker.identity, maker.copy_index)
             ledger = Ledger(self._ledger_path(batch_id))
             store = Store(self.out)
             job = ledger.create(batch_id, order, maker.identity.sha256, time.time(), batch_id)
@@ -162,7 +193,8 @@ class Here:
             def told(made: list[Made]) -> None:
                 advance(len(made))
 
-            worker = Worker(ledger, maker, store, f"{os.getpid()}", card=self._card(), told=told)
+            card = partial(read_card, self._folder)
+            worker = Worker(ledger, maker, store, f"{os.getpid()}", card=card, told=told)
             job = await _to_the_end(worker, job)
         save_sheet(store, job.job_id)
         return job.manifest
@@ -171,10 +203,10 @@ class Here:
         if self.engine is Engine.RAY:
             from services.synthesis.ray_studio import open_ray_studio
 
-            return stack.enter_context(open_ray_studio(self.repository, _INFER_TIMEOUT_S))
+            return stack.enter_context(open_ray_studio(self.repository, self.copies, _INFER_TIMEOUT_S))
         backend = OnnxBackend(self.repository, ECHO_SYNTHESIZER, threads=self.threads)
         stack.push_async_callback(backend.close)
-        copies = open_copy_check(None, self.repository / ECHO_SYNTHESIZER.name, backend.identity.sha256, None)
+        copies = open_copy_check(self.copies, self._folder, backend.identity.sha256)
         return Studio(backend, copies, None, _INFER_TIMEOUT_S)
 
     def _ledger_path(self, batch_id: str) -> Path:
@@ -184,9 +216,9 @@ class Here:
         place = hashlib.sha256(self.out.encode()).hexdigest()[:12]
         return Path.home() / ".cache" / "echoplane" / f".{batch_id}-{place}.sqlite"
 
-    def _card(self) -> str:
-        path = self.repository / ECHO_SYNTHESIZER.name / "card.md"
-        return path.read_text() if path.is_file() else ""
+    @property
+    def _folder(self) -> Path:
+        return self.repository / ECHO_SYNTHESIZER.name
 
 
 async def _to_the_end(worker: Worker, job: Job) -> Job:
@@ -200,7 +232,7 @@ async def _to_the_end(worker: Worker, job: Job) -> Job:
         if found.reason:
             raise EchoplaneError(
                 reason_named(found.reason),
-                found=f"a batch that stopped after {found.done} of {found.order.total} images ({found.message})",
+                found=f"a batch that stopped after {found.done} of {found.total} images ({found.message})",
                 expected="all of them",
                 advice="The same command goes on from here.",
             )

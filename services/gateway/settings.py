@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from services.cine.budget import ReadLimits
 from services.models.onnx_backend import Provider
 from services.runtime.settings import ProcessSettings
+from services.synthesis.plan import MOST_IMAGES
 
 
 class BackendKind(StrEnum):
@@ -30,7 +31,9 @@ class GatewaySettings(ProcessSettings):
     port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes a free one")
     metrics_port: int = Field(9464, ge=0, le=65535, description="Prometheus port; 0 takes a free one")
     backend: BackendKind = Field(BackendKind.EMBEDDED, description="embedded (onnxruntime in process) or triton")
-    model_repository: Path = Field(Path("model_repository"), description="folder of the models, for embedded")
+    model_repository: Path = Field(
+        Path("model_repository"), description="folder of the models; with triton, a copy of what it serves"
+    )
     recalibration_file: Path | None = Field(None, description="JSON that `echoplane evaluate recalibrate` wrote")
     provider: Literal["CPU", "CUDA", "TENSORRT"] = Field("CPU", description="where the embedded backend computes")
     onnx_threads: int = Field(1, ge=1, le=64, description="threads of one embedded inference")
@@ -61,7 +64,7 @@ class GatewaySettings(ProcessSettings):
         4, ge=0, le=256, description="GenerateBatch calls that may wait for the running one"
     )
     synthesis_max_batch_images: int = Field(1024, ge=1, description="images of one GenerateBatch")
-    synthesis_max_job_images: int = Field(100_000, ge=1, description="images of one job")
+    synthesis_max_job_images: int = Field(MOST_IMAGES, ge=1, description="images of one job")
     synthesis_max_jobs: int = Field(64, ge=1, description="jobs that may be open at the same time")
     synthesis_output: str = Field("out/synthetic", description="folder or fsspec URL of the jobs' images")
     synthesis_ledger: Path = Field(Path("out/synthetic.sqlite"), description="list of jobs, on a local disk")

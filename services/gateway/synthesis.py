@@ -8,7 +8,7 @@ import socket
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
+from functools import partial
 from threading import Lock
 
 import structlog
@@ -20,10 +20,11 @@ from services.gateway.synthesis_service import METHOD, SynthesisService
 from services.models.backend import Backend
 from services.models.onnx_backend import OnnxBackend
 from services.models.priority import BackgroundBackend, Gate, give_way
+from services.models.repository import read_card
 from services.models.spec import ECHO_SYNTHESIZER
 from services.models.triton_backend import connect_triton
 from services.runtime.rpc import Admission
-from services.synthesis.copies import CopyCheck, open_copy_check
+from services.synthesis.copies import CopyCheck, CopyFiles, open_copy_check
 from services.synthesis.generate import Studio
 from services.synthesis.ledger import Ledger
 from services.synthesis.store import Store
@@ -55,6 +56,7 @@ class Synthesis:
         self._opening = Lock()
         self._working: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
+        self._card = partial(read_card, settings.model_repository / ECHO_SYNTHESIZER.name)
         self.studio = Studio(backend, copies, self._threads, settings.synthesis_timeout_s)
         self.service = SynthesisService(
             studio=self.studio,
@@ -65,6 +67,7 @@ class Synthesis:
                 on_change=metrics.queue_depth.labels(METHOD).set,
             ),
             metrics=metrics,
+            card=self._card,
             open_ledger=self._open_ledger,
             wake=self.wake,
             batch_timeout_s=settings.synthesis_batch_timeout_s,
@@ -103,7 +106,7 @@ class Synthesis:
             store=self._store,
             owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
             lease_s=self._settings.synthesis_lease_s,
-            card=_card(self._settings),
+            card=self._card,
             told=self._metrics.count_images,
             woken=self._woken,
         )
@@ -138,9 +141,9 @@ async def open_synthesis(settings: GatewaySettings, metrics: GatewayMetrics, gat
         _log.warning("no_synthesis", reason=error.reason, message=str(error))
         return None
     folder = settings.model_repository / ECHO_SYNTHESIZER.name
-    index, record = settings.synthesis_copy_index, settings.synthesis_copy_record
+    files = CopyFiles(settings.synthesis_copy_index, settings.synthesis_copy_record)
     try:
-        copies = open_copy_check(index, folder, backend.identity.sha256, record)
+        copies = open_copy_check(files, folder, backend.identity.sha256)
         return Synthesis(settings, metrics, BackgroundBackend(backend, gate), copies)
     except EchoplaneError:
         await backend.close()
@@ -162,8 +165,3 @@ async def open_synthesizer(settings: GatewaySettings) -> Backend:
         settings.synthesis_threads,
         is_background=True,
     )
-
-
-def _card(settings: GatewaySettings) -> str:
-    path: Path = settings.model_repository / ECHO_SYNTHESIZER.name / "card.md"
-    return path.read_text() if settings.backend is BackendKind.EMBEDDED and path.is_file() else ""

@@ -10,6 +10,7 @@ from services.cine.errors import LimitExceededError, Reason, RequestInvalidError
 from services.cine.views import TARGET_VIEWS
 from services.gateway.view_service import IDENTIFIER, to_model
 from services.models.echo_synthesizer import ANY_STYLE
+from services.models.repository import ModelIdentity
 from services.synthesis.generate import Made, Studio
 from services.synthesis.ledger import Job
 from services.synthesis.plan import SEED_BITS, Cell, ImageFormat, Order, count_missing, count_per_view, order_of
@@ -113,8 +114,15 @@ def read_page(request: synthesis_pb2.ListSynthesisJobsRequest) -> tuple[int, int
     return request.page_size or DEFAULT_PAGE, int(token) if token else None
 
 
-def to_response(made: Made, order: Order, studio: Studio) -> synthesis_pb2.GenerateBatchResponse:
-    """Put an image on the wire."""
+def to_generator(identity: ModelIdentity, card: str) -> synthesis_pb2.Generator:
+    """Put on the wire what is known of a generator; its card in Markdown."""
+    return synthesis_pb2.Generator(styles=identity.styles, card=card)
+
+
+def to_response(
+    made: Made, order: Order, studio: Studio, generator: synthesis_pb2.Generator | None
+) -> synthesis_pb2.GenerateBatchResponse:
+    """Put an image on the wire, the first one of a batch with its generator."""
     unit, artefact = made.unit, made.artefact
     check = "PASSED" if studio.copy_index else "NOT_DONE"
     return synthesis_pb2.GenerateBatchResponse(
@@ -129,6 +137,8 @@ def to_response(made: Made, order: Order, studio: Studio) -> synthesis_pb2.Gener
         copy_check=f"COPY_CHECK_{check}",
         replaced=unit.attempt,
         model=to_model(studio.identity),
+        copy_index=studio.copy_index,
+        generator=generator,
     )
 
 
@@ -138,7 +148,7 @@ def to_job(job: Job) -> synthesis_pb2.SynthesisJob:
         job_id=job.job_id,
         request_id=job.request_id,
         state=f"JOB_STATE_{job.state}",
-        total=job.order.total,
+        total=job.total,
         done=job.done,
         replaced=job.replaced,
         manifest_uri=job.manifest,

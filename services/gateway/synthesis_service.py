@@ -16,7 +16,14 @@ from echoplane.v1 import synthesis_pb2, synthesis_pb2_grpc
 
 from services.cine.errors import DeadlineError, EchoplaneError
 from services.gateway.metrics import GatewayMetrics
-from services.gateway.synthesis_messages import checked_identifier, read_order, read_page, to_job, to_response
+from services.gateway.synthesis_messages import (
+    checked_identifier,
+    read_order,
+    read_page,
+    to_generator,
+    to_job,
+    to_response,
+)
 from services.runtime.rpc import Admission
 from services.synthesis.generate import Made, Studio
 from services.synthesis.ledger import Ledger
@@ -36,6 +43,7 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
         studio: makes images.
         admission: who may come in for a batch.
         metrics: counts.
+        card: gives the model card of weights by their SHA-256, in Markdown; empty where it is not at hand.
         open_ledger: opens the list of jobs; called when it is first needed.
         wake: called when there is a job to be looked at.
         batch_timeout_s: how long one GenerateBatch may take, with its caller's reading, s: it keeps others waiting.
@@ -46,6 +54,7 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
     studio: Studio
     admission: Admission
     metrics: GatewayMetrics
+    card: Callable[[str], str]
     open_ledger: Callable[[], Ledger]
     wake: Callable[[], None]
     batch_timeout_s: float
@@ -59,9 +68,14 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
         with self._counted(METHOD) as asked:
             asked.request_id = checked_identifier("request_id", request.request_id) or uuid.uuid4().hex
             order = read_order(request, self.studio.identity.styles, self.max_batch_images)
+            identity = self.studio.identity
+            generator: synthesis_pb2.Generator | None = to_generator(
+                identity, await asyncio.to_thread(self.card, identity.sha256)
+            )
             async with self.admission.admitted(), self.admission.working(), aclosing(self._timed(order)) as images:
                 async for made in images:
-                    yield to_response(made, order, self.studio)
+                    yield to_response(made, order, self.studio, generator)
+                    generator = None
 
     async def _timed(self, order: Order) -> AsyncGenerator[Made, None]:
         """Make the images of an order; one who does not read them in time is cancelled, or told that it is late."""

@@ -16,7 +16,7 @@ from typing import Any
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
 
-from services.cine.errors import ModelContractError, ModelUnavailableError
+from services.cine.errors import ModelContractError, ModelError, ModelUnavailableError
 from services.cine.preprocessing import preprocessing_fingerprint
 from services.models.spec import ECHO_SYNTHESIZER, ModelSpec, TensorSpec
 
@@ -129,6 +129,20 @@ def check_weights(path: Path, identity: ModelIdentity) -> None:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != identity.sha256:
         raise _broken(f"weights with sha256 {digest[:12]} where config.pbtxt names {identity.sha256[:12]}")
+
+
+def read_card(folder: Path, sha256: str) -> str:
+    """Give the model card of weights, in Markdown; empty where the folder has none, or that of other weights.
+
+    Args:
+        folder: of the model, in a model repository; with Triton a copy of what it serves, or nothing.
+        sha256: of the weights, hexadecimal.
+    """
+    try:
+        is_theirs = load_config(folder).parameters["sha256"].string_value == sha256
+        return (folder / "card.md").read_text() if is_theirs else ""
+    except (ModelError, OSError):
+        return ""
 
 
 def _check_tensors(kind: str, tensors: Iterable[Any], wanted: tuple[TensorSpec, ...]) -> None:

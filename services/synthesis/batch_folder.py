@@ -17,9 +17,10 @@ from services.synthesis.store import Store
 SHEET = "contact_sheet.png"
 
 
-def batch_name(order: Order, model: ModelIdentity) -> str:
-    """Name the folder of a batch: the same for the same order and weights."""
-    return f"batch-{hashlib.sha256(f'{model.sha256} {order.to_json()}'.encode()).hexdigest()[:12]}"
+def batch_name(order: Order, model: ModelIdentity, copy_index: str) -> str:
+    """Name the folder of a batch: the same for the same order, weights and copy index."""
+    text = f"{model.sha256} {copy_index} {order.to_json()}"
+    return f"batch-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def save_sheet(store: Store, folder: str) -> None:

@@ -93,21 +93,37 @@ class PrivateRecord:
             ) from error
 
 
-def open_copy_check(index: Path | None, folder: Path, model_sha256: str, record: Path | None) -> CopyCheck | None:
+@dataclass(frozen=True)
+class CopyFiles:
+    """The files of a copy filter.
+
+    Attributes:
+        index: of the training images; None: `INDEX_FILE` of the generator's folder, where there is one.
+        record: where reasons are written down, or None.
+    """
+
+    index: Path | None = None
+    record: Path | None = None
+
+    def resolved(self) -> CopyFiles:
+        """Give the same files for a process that works in another folder."""
+        return CopyFiles(self.index and self.index.resolve(), self.record and self.record.resolve())
+
+
+def open_copy_check(files: CopyFiles, folder: Path, model_sha256: str) -> CopyCheck | None:
     """Open the copy filter of a generator; None where there is no index.
 
     Args:
-        index: of its training images; None: `INDEX_FILE` of the generator's folder, where there is one.
+        files: what it reads and writes.
         folder: of the generator, in the model repository.
         model_sha256: of its weights.
-        record: where reasons are written down, or None.
 
     Raises:
         ConfigError: the index that was named is not there, or cannot be read.
         ModelContractError: it belongs to other weights.
     """
-    path = index or folder / INDEX_FILE
-    if index is None and not path.is_file():
+    path = files.index or folder / INDEX_FILE
+    if files.index is None and not path.is_file():
         return None
     from services.models.copy_filter import CopyFilter as Filter  # only a generator with an index pays for it
     from services.models.copy_index import load_index
@@ -115,4 +131,4 @@ def open_copy_check(index: Path | None, folder: Path, model_sha256: str, record:
     judge = Filter(load_index(path, model_sha256))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     check = CopyCheck(judge, digest, model_sha256)
-    return check if record is None else dataclasses.replace(check, keep=PrivateRecord(record).keep)
+    return check if files.record is None else dataclasses.replace(check, keep=PrivateRecord(files.record).keep)

@@ -11,8 +11,9 @@ import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 
 from services.cine.errors import CapacityError, JobUnknownError, Reason, RequestInvalidError, StorageError
@@ -45,6 +46,7 @@ CREATE TABLE IF NOT EXISTS images (
   name TEXT NOT NULL,
   sha256 TEXT NOT NULL,
   size_bytes INTEGER NOT NULL,
+  copy_index TEXT NOT NULL,
   PRIMARY KEY (job_id, place)
 ) WITHOUT ROWID;
 """
@@ -82,7 +84,8 @@ class Job:
         number: in order of creation.
         job_id: its name, and its folder's.
         request_id: what the caller calls it.
-        order: what is to be made.
+        plan: what is to be made, as it is written down.
+        total: images of that.
         model_sha256: of the weights that make it.
         state: where it stands.
         done: images with a row.
@@ -95,7 +98,8 @@ class Job:
     number: int
     job_id: str
     request_id: str
-    order: Order
+    plan: str
+    total: int
     model_sha256: str
     state: JobState
     done: int
@@ -105,6 +109,15 @@ class Job:
     manifest: str
     created_s: float
     ended_s: float
+
+    @cached_property
+    def order(self) -> Order:
+        """What is to be made; read when it is needed, so that a damaged row stands in no other job's way.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is no order.
+        """
+        return Order.from_json(self.plan)
 
 
 @dataclass(frozen=True)
@@ -117,6 +130,7 @@ class ImageRow:
         name: of its file, below the job's folder.
         sha256: of its file.
         size_bytes: of its file.
+        copy_index: names the index it was held against; empty where there was none.
     """
 
     index: int
@@ -124,6 +138,7 @@ class ImageRow:
     name: str
     sha256: str
     size_bytes: int
+    copy_index: str
 
 
 class Ledger:
@@ -171,7 +186,7 @@ class Ledger:
                     (job_id or uuid.uuid4().hex, request_id, text, order.total, model_sha256, now_s),
                 )
             (job,) = _jobs(database, "WHERE request_id = ?", request_id)
-        if job.order != order:
+        if job.plan != text:
             raise RequestInvalidError(
                 Reason.REQUEST_ID_TAKEN,
                 found="a request_id that stands for another request",
@@ -247,10 +262,10 @@ class Ledger:
         Raises:
             LeaseLostError: it is not the owner's any more; nothing is written.
         """
-        values = [(job.job_id, row.index, row.attempt, row.name, row.sha256, row.size_bytes) for row in rows]
+        values = [(job.job_id, *astuple(row)) for row in rows]
         with self._transaction() as database:
             _hold(database, job, owner, until_s)
-            database.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?)", values)
+            database.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
     def forget(self, job: Job, owner: str, indices: Sequence[int], until_s: float) -> None:
         """Strike out images whose files are gone.
@@ -268,7 +283,8 @@ class Ledger:
         """Give the images that are there, in order."""
         with self._open() as database:
             found = database.execute(
-                "SELECT place, attempt, name, sha256, size_bytes FROM images WHERE job_id = ? ORDER BY place",
+                "SELECT place, attempt, name, sha256, size_bytes, copy_index FROM images"
+                " WHERE job_id = ? ORDER BY place",
                 (job.job_id,),
             )
             return [ImageRow(*values) for values in found]
@@ -354,8 +370,8 @@ def _hold(database: sqlite3.Connection, job: Job, owner: str, until_s: float) ->
 
 def _jobs(database: sqlite3.Connection, condition: str, *values: str | int) -> list[Job]:
     return [
-        Job(number, job_id, request_id, Order.from_json(plan), sha, JobState(state), done, replaced, *texts, *times)
-        for number, job_id, request_id, plan, _, sha, state, *rest, done, replaced in database.execute(
+        Job(number, job_id, request_id, plan, total, sha, JobState(state), done, replaced, *texts, *times)
+        for number, job_id, request_id, plan, total, sha, state, *rest, done, replaced in database.execute(
             _JOB + condition, values
         )
         for texts, times in [(rest[:3], rest[3:])]

@@ -36,12 +36,10 @@ class Origin:
     Attributes:
         model: the generator.
         card: its model card, in Markdown; empty where it is not at hand.
-        copy_index: the name of the index that images were held against; empty where there is none.
     """
 
     model: ModelIdentity
     card: str = ""
-    copy_index: str = ""
 
 
 def file_name(unit: Unit, shard_size: int, image_format: ImageFormat) -> str:
@@ -58,15 +56,17 @@ def describe(order: Order, units: Sequence[Unit], rows: Sequence[ImageRow], orig
         units: the plan.
         rows: what is there, a row a unit, in the same order.
         origin: who made it.
+
+    Raises:
+        ValueError: the images were not all held against the same copy index.
     """
-    images = [
-        dict(zip(_COLUMNS, _values(unit, row, origin), strict=True)) for unit, row in zip(units, rows, strict=True)
-    ]
+    (copy_index,) = {row.copy_index for row in rows}
+    images = [dict(zip(_COLUMNS, _values(unit, row), strict=True)) for unit, row in zip(units, rows, strict=True)]
     counts = Counter((unit.cell.view, unit.cell.style) for unit in units)
     return {
         "format": _VERSION,
         "notice": NOTICE,
-        "warnings": [] if origin.copy_index else [_UNCHECKED],
+        "warnings": [] if copy_index else [_UNCHECKED],
         "seed": order.seed,
         "image_format": order.format,
         "total": len(images),
@@ -79,14 +79,14 @@ def describe(order: Order, units: Sequence[Unit], rows: Sequence[ImageRow], orig
             "styles": list(origin.model.styles),
             "card": origin.card,
         },
-        "copy_filter": {"index": origin.copy_index or None, "replaced": sum(row.attempt for row in rows)},
+        "copy_filter": {"index": copy_index or None, "replaced": sum(row.attempt for row in rows)},
         "images": images,
     }
 
 
-def _values(unit: Unit, row: ImageRow, origin: Origin) -> tuple[object, ...]:
+def _values(unit: Unit, row: ImageRow) -> tuple[object, ...]:
     cell, seed = unit.cell, unit.seed
-    check = "passed" if origin.copy_index else "not_done"
+    check = "passed" if row.copy_index else "not_done"
     return row.index, row.name, cell.view, cell.style, seed, row.attempt, row.sha256, row.size_bytes, check
 
 

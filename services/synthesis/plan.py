@@ -18,6 +18,9 @@ SEED_BITS = 53
 SHARD_IMAGES = 512
 """Images of one shard: a folder that any file system lists quickly, and a few seconds to a minute of work."""
 
+MOST_IMAGES = 100_000
+"""Of one batch unless somebody asks for more: minutes to hours of work, and a plan that fits into memory."""
+
 
 class ImageFormat(StrEnum):
     """How an image is written."""

@@ -12,12 +12,15 @@ from services.cine.errors import ConfigError, ModelContractError, ModelUnavailab
 from services.models.onnx_backend import OnnxBackend
 from services.models.repository import ModelIdentity, find_weights, identify, load_config
 from services.models.spec import ECHO_SYNTHESIZER
-from services.synthesis.copies import open_copy_check
+from services.synthesis.copies import CopyFiles, open_copy_check
 from services.synthesis.generate import Made, Studio
 from services.synthesis.plan import ImageFormat, Shard, Unit, shards
 
 SHARD_IMAGES = 64
 """Images that one process makes before it asks for more: four inferences, so that the last shard keeps nobody long."""
+
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
+"""Of every process: the copy filter's sums must be those of any other machine."""
 
 
 class RayStudio:
@@ -26,19 +29,20 @@ class RayStudio:
     Args:
         ray: the module, connected.
         repository: of the models, at the same path on every node.
+        copies: files of the copy filter, at the same paths on every node.
         infer_timeout_s: how long one inference may take, s.
         processes: that make images; one core each.
     """
 
-    def __init__(self, ray: Any, repository: Path, infer_timeout_s: float, processes: int) -> None:
+    def __init__(self, ray: Any, repository: Path, copies: CopyFiles, infer_timeout_s: float, processes: int) -> None:
         self._ray = ray
         folder = repository / ECHO_SYNTHESIZER.name
         version = find_weights(folder).parent.name
         self.identity: ModelIdentity = identify(load_config(folder), ECHO_SYNTHESIZER, version, "onnxruntime")
-        seat = ray.remote(num_cpus=1)(_Seat)
-        copies = open_copy_check(None, folder, self.identity.sha256, None)
-        self.copy_index = "" if copies is None else copies.index
-        arguments = (str(repository.resolve()), self.identity.sha256, infer_timeout_s)
+        check = open_copy_check(copies, folder, self.identity.sha256)
+        self.copy_index = "" if check is None else check.index
+        seat = ray.remote(num_cpus=1, runtime_env={"env_vars": _ENVIRONMENT})(_Seat)
+        arguments = (repository.resolve(), copies.resolved(), self.identity.sha256, self.copy_index, infer_timeout_s)
         self._seats = [seat.remote(*arguments) for _ in range(processes)]
 
     async def make(
@@ -79,33 +83,37 @@ class RayStudio:
 class _Seat:
     """One process of the cluster, with the model open."""
 
-    def __init__(self, repository: str, sha256: str, infer_timeout_s: float) -> None:
-        self._sha256 = sha256
-        copies = open_copy_check(None, Path(repository, ECHO_SYNTHESIZER.name), sha256, None)
-        self._studio = Studio(OnnxBackend(Path(repository), ECHO_SYNTHESIZER), copies, None, infer_timeout_s)
+    def __init__(
+        self, repository: Path, copies: CopyFiles, sha256: str, copy_index: str, infer_timeout_s: float
+    ) -> None:
+        self._wanted = sha256, copy_index
+        check = open_copy_check(copies, repository / ECHO_SYNTHESIZER.name, sha256)
+        self._studio = Studio(OnnxBackend(repository, ECHO_SYNTHESIZER), check, None, infer_timeout_s)
 
     async def make(self, shard: Shard, batch_seed: int, image_format: ImageFormat) -> list[Made]:
         """Make the images of a shard.
 
         Raises:
-            ModelContractError: this node has other weights than the one that asks.
+            ModelContractError: this node has other weights, or another copy index, than the one that asks.
         """
-        if self._studio.identity.sha256 != self._sha256:
+        if (self._studio.identity.sha256, self._studio.copy_index) != self._wanted:
             raise ModelContractError(
-                found="a node with other weights",
-                expected="the same model repository on every node",
-                advice="Copy the model repository to every node.",
+                found="a node with other weights or another copy index",
+                expected="the same model repository and copy index on every node",
+                advice="Copy them to every node.",
             )
         batches = self._studio.make(shard.units, batch_seed, image_format)
         return [made async for batch in batches for made in batch]
 
 
 @contextmanager
-def open_ray_studio(repository: Path, infer_timeout_s: float, address: str | None = None) -> Iterator[RayStudio]:
+def open_ray_studio(
+    repository: Path, copies: CopyFiles, infer_timeout_s: float, address: str | None = None
+) -> Iterator[RayStudio]:
     """Connect to a cluster (RAY_ADDRESS), or start one on this machine, for as long as the context lasts.
 
     Raises:
-        ConfigError: Ray is not installed.
+        ConfigError: Ray is not installed, or the copy index that was named cannot be read.
         ModelError: the synthesizer is not in the repository, or not the one this code was built for.
     """
     try:
@@ -117,6 +125,6 @@ def open_ray_studio(repository: Path, infer_timeout_s: float, address: str | Non
     ray.init(address, log_to_driver=False, include_dashboard=False, configure_logging=False)
     try:
         cores: float = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call,unused-ignore]
-        yield RayStudio(ray, repository, infer_timeout_s, max(1, int(cores)))
+        yield RayStudio(ray, repository, copies, infer_timeout_s, max(1, int(cores)))
     finally:
         ray.shutdown()

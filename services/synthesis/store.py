@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class Store:
         self._files: Any = filesystem
         self._root = str(root).rstrip("/")
         self._is_local = isinstance(filesystem, LocalFileSystem)
+        self._errors = OSError if self._is_local else Exception  # fsspec's packages share no other base
 
     def uri(self, name: str) -> str:
         """Name a file for people and programs: a path for a folder, else a URL."""
@@ -55,7 +57,7 @@ class Store:
             StorageError: it cannot be written.
         """
         path = f"{self._root}/{name}"
-        with _translated():
+        with self._translated():
             if self._is_local:
                 _replace(Path(path), data)
             else:
@@ -67,8 +69,18 @@ class Store:
         Raises:
             StorageError: it cannot be read.
         """
-        with _translated():
+        with self._translated():
             return bytes(self._files.cat_file(f"{self._root}/{name}"))
+
+    def digest(self, name: str) -> str:
+        """Give the SHA-256 of a file, hexadecimal; empty where there is none of that name.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        with self._translated(), suppress(FileNotFoundError):
+            return hashlib.sha256(self._files.cat_file(f"{self._root}/{name}")).hexdigest()
+        return ""
 
     def sizes(self, folder: str) -> dict[str, int]:
         """List all files below a folder with their sizes, bytes; names as for `put`. No folder, no files.
@@ -76,7 +88,7 @@ class Store:
         Raises:
             StorageError: it cannot be listed.
         """
-        with _translated():
+        with self._translated():
             self._files.invalidate_cache()
             found = self._files.find(f"{self._root}/{folder}", detail=True)
         return {path[len(self._root) + 1 :]: int(each["size"]) for path, each in found.items()}
@@ -88,7 +100,7 @@ class Store:
             StorageError: one cannot be removed.
         """
         paths = [f"{self._root}/{name}" for name in names]
-        with _translated():
+        with self._translated():
             for path in paths:
                 self._files.rm_file(path)
 
@@ -99,10 +111,23 @@ class Store:
             StorageError: it cannot be removed.
         """
         path = f"{self._root}/{folder}"
-        with _translated():
+        with self._translated():
             self._files.invalidate_cache()
             if self._files.exists(path):
                 self._files.rm(path, recursive=True)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn what goes wrong in a store into our error."""
+        try:
+            yield
+        except self._errors as error:
+            found = getattr(error, "strerror", None) or type(error).__name__
+            raise StorageError(
+                found=f"a place for images that cannot be used ({found})",
+                expected="room to write, and the right to",
+                advice="Make room, or check the place's rights; jobs go on by themselves.",
+            ) from error
 
 
 def _replace(path: Path, data: bytes) -> None:
@@ -117,16 +142,3 @@ def _replace(path: Path, data: bytes) -> None:
         part.unlink(missing_ok=True)  # a full disk must not keep it
         raise
     part.replace(path)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn what goes wrong in a store into our error; fsspec's packages share no other base than OSError."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            found=f"a place for images that cannot be used ({error.strerror or type(error).__name__})",
-            expected="room to write, and the right to",
-            advice="Make room, or check the place's rights; jobs go on by themselves.",
-        ) from error

@@ -12,7 +12,7 @@ from pathlib import Path
 from services.cine.errors import ConfigError
 from services.cine.views import TARGET_VIEWS, View
 from services.models.echo_synthesizer import ANY_STYLE
-from services.synthesis.plan import Cell, ImageFormat, Order, count_missing, count_per_view, order_of
+from services.synthesis.plan import MOST_IMAGES, Cell, ImageFormat, Order, count_missing, count_per_view, order_of
 
 Styles = Sequence[str] | None
 """What the model knows; None where somebody else will look."""
@@ -39,13 +39,19 @@ class Wish:
     seed: int = 0
     format: ImageFormat = ImageFormat.PNG
 
-    def order(self, known: Styles) -> Order:
-        """Turn it into an order.
+    def order(self, known: Styles, most: int = MOST_IMAGES) -> Order:
+        """Turn it into an order of at most so many images.
 
         Raises:
-            ConfigError: it does not say one thing, or names what is not made.
+            ConfigError: it does not say one thing, names what is not made, or wants too many.
         """
         order = order_of(self._cells(known), self.seed, self.format)
+        if order.total > most:
+            raise ConfigError(
+                found=f"a wish for {order.total} images",
+                expected=f"at most {most}",
+                advice="Make several batches, each with a --seed of its own.",
+            )
         if not order.total:
             raise ConfigError(
                 found="nothing to make", expected="a set that lacks some", advice="It is balanced already."

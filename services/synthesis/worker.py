@@ -46,7 +46,7 @@ class Worker:
         store: where they go, a folder a job.
         owner: this worker's name, no other's.
         lease_s: how long a job stays this worker's after it was last heard of, s.
-        card: the generator's model card.
+        card: gives the model card of weights by their SHA-256, in Markdown; empty where it is not at hand.
         clock: seconds since 1970.
         poll_s: how often to look for jobs that others have written down, s.
         told: hears of every batch of images that is in place.
@@ -58,7 +58,7 @@ class Worker:
     store: Store
     owner: str
     lease_s: float = 10.0
-    card: str = ""
+    card: Callable[[str], str] = lambda sha256: ""
     clock: Callable[[], float] = time.time
     poll_s: float = POLL_S
     told: Callable[[list[Made]], None] = lambda made: None
@@ -72,6 +72,9 @@ class Worker:
                 was_busy = await self.work_once()
             except StorageError as error:
                 _log.error("no_list_of_jobs", reason=error.reason, message=str(error))
+                was_busy = False
+            except Exception:  # a border: nobody would start this worker again
+                _log.exception("unexpected_error", method="SynthesisWorker")
                 was_busy = False
             if not was_busy:
                 with suppress(TimeoutError):
@@ -88,7 +91,7 @@ class Worker:
         if job is None:
             return False
         with structlog.contextvars.bound_contextvars(job_id=job.job_id, request_id=job.request_id):
-            _log.info("synthesis_job", state=job.state, done=job.done, total=job.order.total)
+            _log.info("synthesis_job", state=job.state, done=job.done, total=job.total)
             try:
                 await self._while_held(job, self._work(job))
             except LeaseLostError:
@@ -131,6 +134,7 @@ class Worker:
             raise LeaseLostError
         self._check_model(job)
         units = await asyncio.to_thread(plan, job.order)
+        await self._doubt(job)
         while missing := await _whole(self._missing, job, units):
             await self._make(job, missing)
         self._check_model(job)
@@ -145,18 +149,36 @@ class Worker:
                 advice="Create the job anew (with another request_id), or serve those weights again.",
             )
 
+    async def _doubt(self, job: Job) -> None:
+        """Look at what an earlier turn has left, some files at a time, so that a cancelled job stops soon."""
+        rows = await _whole(self.ledger.rows, job)
+        for start in range(0, len(rows), SHARD_IMAGES):
+            await _whole(self._strike_out, job, rows[start : start + SHARD_IMAGES])
+
+    def _strike_out(self, job: Job, rows: list[ImageRow]) -> None:
+        """Forget images that were held against another copy index, or whose files are not what was written."""
+        lost = [
+            row.index
+            for row in rows
+            if row.copy_index != self.studio.copy_index or row.sha256 != self.store.digest(f"{job.job_id}/{row.name}")
+        ]
+        self.ledger.forget(job, self.owner, lost, self.clock() + self.lease_s)
+
     def _missing(self, job: Job, units: list[Unit]) -> list[Unit]:
-        """Hold rows and files to one another: a row without its file goes, a file without a row too."""
+        """Hold rows and files to one another: a row without its file goes, a file without a row too.
+
+        So does a manifest while images are missing; where none is, a kill has come after it.
+        """
         rows = self.ledger.rows(job)
         sizes = self.store.sizes(job.job_id)
         names = {f"{job.job_id}/{row.name}": row for row in rows}
         lost = [row.index for name, row in names.items() if sizes.get(name) != row.size_bytes]
-        if lost:
-            self.ledger.forget(job, self.owner, lost, self.clock() + self.lease_s)
-        kept = names.keys() | {f"{job.job_id}/{name}" for name in PUBLISHED}  # a kill may come after the manifest too
-        self.store.remove(name for name in sizes if name not in kept)
+        self.ledger.forget(job, self.owner, lost, self.clock() + self.lease_s)
         there = {row.index for row in rows} - set(lost)
-        return [unit for unit in units if unit.index not in there]
+        missing = [unit for unit in units if unit.index not in there]
+        kept = names.keys() | {f"{job.job_id}/{name}" for name in PUBLISHED if not missing}
+        self.store.remove(name for name in sizes if name not in kept)
+        return missing
 
     async def _make(self, job: Job, units: list[Unit]) -> None:
         async with aclosing(self.studio.make(units, job.order.seed, job.order.format)) as batches:
@@ -171,16 +193,16 @@ class Worker:
             name = file_name(made.unit, SHARD_IMAGES, job.order.format)
             data = made.artefact.data
             self.store.put(f"{job.job_id}/{name}", data)
-            rows.append(ImageRow(made.unit.index, made.unit.attempt, name, made.artefact.sha256, len(data)))
+            unit, sha256 = made.unit, made.artefact.sha256
+            rows.append(ImageRow(unit.index, unit.attempt, name, sha256, len(data), self.studio.copy_index))
         self.ledger.record(job, self.owner, rows, self.clock() + self.lease_s)
 
     def _publish(self, job: Job, units: list[Unit]) -> None:
         """Put labels, table and manifest in place, then say that the job is done."""
         rows = self.ledger.rows(job)
         made = [_of_attempt(unit, row.attempt, job.order.seed) for unit, row in zip(units, rows, strict=True)]
-        files = to_files(
-            describe(job.order, made, rows, Origin(self.studio.identity, self.card, self.studio.copy_index))
-        )
+        origin = Origin(self.studio.identity, self.card(job.model_sha256))
+        files = to_files(describe(job.order, made, rows, origin))
         self.ledger.renew(job, self.owner, self.clock() + self.lease_s)
         for name, data in files.items():
             self.store.put(f"{job.job_id}/{name}", data)
@@ -197,8 +219,9 @@ class Worker:
                 await asyncio.to_thread(self.ledger.fail, job, self.owner, why, self.clock())
 
     async def _bury(self, job: Job) -> None:
-        """Remove what a cancelled job has left; another worker's job is let alone."""
-        if (await asyncio.to_thread(self.ledger.get, job.job_id)).state is JobState.CANCELLING:
+        """Remove what a cancelled job has left, also behind another that has buried it; a live job is let alone."""
+        state = (await asyncio.to_thread(self.ledger.get, job.job_id)).state
+        if state in {JobState.CANCELLING, JobState.CANCELLED}:
             await asyncio.to_thread(self.store.remove_folder, job.job_id)
             await asyncio.to_thread(self.ledger.bury, job, self.owner, self.clock())
             _log.info("synthesis_job_cancelled")

@@ -6,7 +6,7 @@ import asyncio
 import io
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +16,15 @@ from echoplane.v1 import synthesis_pb2, synthesis_pb2_grpc
 from rich.console import Console
 
 from services.cine.errors import EchoplaneError, Reason
+from services.client import CallError, Client
+from services.gateway.synthesis_service import METHOD
 from services.runtime.rpc import ErrorInterceptor
 from services.synthesis.plan import ImageFormat
 from services.synthesis.wishes import Wish
 from services.synthesis_from_gateway import There
 from tests.unit.gateway.test_synthesis_service import Desk, desk_in
-from tests.unit.synthesis.making import STYLES, Painter
+from tests.unit.models.tiny_synthesizer import CARD, write_synthesizer
+from tests.unit.synthesis.making import IDENTITY, STYLES, Painter
 
 WISH = Wish(3, (), None, has_styles=False, styles=STYLES, seed=2, format=ImageFormat.PNG)
 
@@ -46,13 +49,44 @@ def there(address: str, folder: Path, job: str = "") -> There:
 
 
 async def test_a_stream_and_a_job_are_the_same_batch_and_copies_are_told_as_replaced(tmp_path: Path) -> None:
+    write_synthesizer(tmp_path / "models", sha256=IDENTITY.sha256)
     async with served(tmp_path) as (_, address):
         streamed = json.loads(Path(await there(address, tmp_path).make(WISH)).read_text())
         kept = json.loads(Path(await there(address, tmp_path, "j").make(WISH)).read_text())
-    assert streamed["images"] == kept["images"]
-    assert streamed["copy_filter"]["replaced"] == kept["copy_filter"]["replaced"]
+    assert streamed == kept
+    assert streamed["copy_filter"]["index"] == "index"
+    assert streamed["copy_filter"]["replaced"] > 0
     assert streamed["warnings"] == []
+    assert (streamed["model"]["card"], streamed["model"]["styles"]) == (CARD, list(STYLES))
     assert streamed["total"] == 12
+
+
+async def test_the_generator_comes_with_the_first_image_only(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, address), Client(address) as client:
+        request = synthesis_pb2.GenerateBatchRequest(per_view=9)
+        images = [image async for image in client.generate_batch(request)]
+    assert [image.HasField("generator") for image in images] == [True] + [False] * 35
+    assert {image.copy_index for image in images} == {"index"}
+
+
+@pytest.mark.parametrize("timeout_s", [None, 0.35], ids=["cancelled", "late"])
+async def test_for_a_caller_who_is_gone_at_most_one_more_inference_begins(
+    tmp_path: Path, timeout_s: float | None
+) -> None:
+    painter, request = Painter(pause_s=0.1), synthesis_pb2.GenerateBatchRequest(per_view=25)
+    async with served(tmp_path, painter) as (desk, address), Client(address) as client:
+        async with aclosing(client.generate_batch(request, timeout_s)) as images:
+            with suppress(CallError):
+                async for _ in images:
+                    if timeout_s is None:
+                        break
+        begun = painter.calls
+        async with asyncio.timeout(10.0):
+            while not desk.counted("requests_total", method=METHOD, outcome="error", reason="CANCELLED"):
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(3 * painter.pause_s)
+    assert 0 < painter.calls <= begun + 1
+    assert painter.running == 0
 
 
 @pytest.mark.parametrize("job", ["", "j"], ids=["stream", "job"])

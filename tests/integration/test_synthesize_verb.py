@@ -19,7 +19,8 @@ import pytest
 from deploy.demo.gateway import running_gateway
 from tests.builders import tiny_repository
 from tests.integration.test_synthesis import settings_of
-from tests.unit.models.tiny_synthesizer import STYLES, write_synthesizer
+from tests.unit.models.copy_scenes import write_index
+from tests.unit.models.tiny_synthesizer import STYLES, sha256_of, write_synthesizer
 
 COMMAND = [str(Path(sys.executable).with_name("echoplane")), "synthesize"]
 
@@ -105,6 +106,24 @@ def test_a_run_that_was_ended_goes_on_to_the_same_files(models: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(
+    ("job", "words"), [([], "starts again"), (["--job", "left"], "the gateway goes on")], ids=["stream", "job"]
+)
+def test_whoever_stops_asking_a_gateway_hears_what_becomes_of_the_batch(
+    models: Path, tmp_path: Path, job: list[str], words: str
+) -> None:
+    with running_gateway(tmp_path / "log", settings_of(models, tmp_path)) as gateway:
+        wish = ["--per-view", "250", "--server", gateway.address, "--out", str(tmp_path / "out"), *job]
+        asking = subprocess.Popen([*COMMAND, *wish], stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 60.0
+        while not list(tmp_path.glob("out/*/*/*.png")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        asking.send_signal(signal.SIGINT)
+        _, said = asking.communicate(timeout=30)
+    assert asking.returncode == 130
+    assert words in said
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         ([], 2, "--per-view"),
@@ -112,6 +131,10 @@ def test_a_run_that_was_ended_goes_on_to_the_same_files(models: Path, tmp_path: 
         (["--count", "A5C=1"], 2, "A5C"),
         (["--per-view", "1", "--styles", "loud"], 2, "loud"),
         (["--per-view", "1", "--job", "x"], 2, "--server"),
+        (["--per-view", "1", "--copy-index", "no.npz"], 2, "no.npz"),
+        (["--per-view", "1", "--copy-index", "no.npz", "--server", "127.0.0.1:1"], 2, "SYNTHESIS_COPY_INDEX"),
+        (["--per-view", "4000000000"], 2, "at most 100000"),
+        (["--per-view", "4000000000", "--server", "127.0.0.1:1"], 2, "at most 4294967295"),
         (["--per-view", "1", "--server", "127.0.0.1:1"], 1, "no gateway"),
     ],
 )
@@ -147,6 +170,32 @@ def test_a_batch_goes_to_any_place_that_fsspec_knows(models: Path, tmp_path: Pat
 
 
 def test_a_cluster_makes_the_same_batch_to_the_byte(models: Path, tmp_path: Path) -> None:
-    wish = ["--per-view", "40", "--model-repository", str(models)]
+    write_index(tmp_path / "index.npz", sha256_of(models))
+    wish = ["--per-view", "40", "--model-repository", str(models), "--copy-index", str(tmp_path / "index.npz")]
     spread = made(*wish, "--engine", "ray", "--out", str(tmp_path / "ray"))
     assert files_of(spread) == files_of(made(*wish, "--out", str(tmp_path / "here")))
+    assert json.loads((spread / "manifest.json").read_text())["copy_filter"]["replaced"]
+
+
+def test_an_own_copy_index_filters_here_as_it_does_in_a_gateway_and_its_record_stays(
+    models: Path, tmp_path: Path
+) -> None:
+    index, record, wish = tmp_path / "index.npz", tmp_path / "record.jsonl", ["--per-view", "9"]
+    name = write_index(index, sha256_of(models))
+    own = ["--model-repository", str(models), "--copy-index", str(index), "--copy-record", str(record)]
+    here = made(*wish, *own, "--out", str(tmp_path / "here"))
+    with running_gateway(tmp_path / "log", settings_of(models, tmp_path, SYNTHESIS_COPY_INDEX=str(index))) as gateway:
+        there = made(*wish, "--server", gateway.address, "--out", str(tmp_path / "there"))
+        job = made(*wish, "--server", gateway.address, "--job", "filtered")
+    manifest = json.loads((here / "manifest.json").read_text())
+    replaced = sum(image["replaced"] for image in manifest["images"])
+    assert manifest["copy_filter"] == {"index": name, "replaced": replaced}
+    assert replaced
+    assert manifest["warnings"] == []
+    assert len(record.read_text().splitlines()) == manifest["total"] + replaced
+    assert files_of(here) == files_of(there)
+    assert files_of(here).items() - files_of(job).items() == {
+        ("contact_sheet.png", files_of(here)["contact_sheet.png"])
+    }
+    unfiltered = made(*wish, "--model-repository", str(models), "--out", str(tmp_path / "here"))
+    assert unfiltered != here

@@ -45,6 +45,7 @@ class Desk:
     ) -> None:
         self.folder, self.registry, self.painter = folder, CollectorRegistry(), painter or Painter()
         settings = GatewaySettings(
+            model_repository=folder / "models",
             synthesis_output=str(folder / "out"),
             synthesis_ledger=folder / "jobs.sqlite",
             synthesis_max_batch_images=100,

@@ -1,9 +1,13 @@
 """Sectors full of smooth noise: every subject another pattern, every frame of a subject a little different."""
 
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
 import cv2
 import numpy as np
 
-from services.models.copy_index import CopyIndex, Reference
+from services.models.copy_index import CopyIndex, Reference, save_index
 from services.models.copy_pictures import CELLS, contrast, shrink
 from services.models.copy_search import FEATURES, REGIONS, Features, region_masks
 
@@ -56,3 +60,10 @@ def make_index(subjects: range, count: int = 2, keeps_thumbnails: bool = True) -
         subjects=np.repeat(np.array(subjects), count),
         reference=Reference(zeros, ones, np.linspace(-0.9, 0.2, 100, dtype=np.float32), 0.01),
     )
+
+
+def write_index(path: Path, model_sha256: str) -> str:
+    """Write an index by which one in ten images of the tiny synthesizer is a copy; gives its name."""
+    index = make_index(range(20))
+    save_index(replace(index, model_sha256=model_sha256, reference=replace(index.reference, threshold=0.82)), path)
+    return hashlib.sha256(path.read_bytes()).hexdigest()

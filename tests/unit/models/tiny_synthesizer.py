@@ -15,6 +15,7 @@ from services.models.spec import ECHO_SYNTHESIZER
 from training.export.triton_config import write_config
 
 STYLES = ("crisp", "soft", "handheld")
+CARD = "# A synthesizer that has learned nothing\n"
 SPREAD = 0.6
 """Of the noise; with 0 all images of a view and style are one."""
 
@@ -86,5 +87,10 @@ def write_synthesizer(repository: Path, graph: bytes | None = None, **changed: s
         "trained_on": "nothing",
     }
     write_config(ECHO_SYNTHESIZER, parameters | changed, folder)
-    (folder / "card.md").write_text("# A synthesizer that has learned nothing\n")
+    (folder / "card.md").write_text(CARD)
     return folder
+
+
+def sha256_of(repository: Path) -> str:
+    """Give the digest of the synthesizer's weights in a model repository."""
+    return hashlib.sha256((repository / ECHO_SYNTHESIZER.name / "1" / "model.onnx").read_bytes()).hexdigest()

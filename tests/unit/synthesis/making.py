@@ -73,8 +73,10 @@ class Suspicious:
         return [Verdict(bool(image[0, 0, 0] > self.above), Reason(float(image[0, 0, 0]))) for image in images]
 
 
-def studio(painter: Painter | None = None, copy_filter: Suspicious | None = None) -> Studio:
-    copies = None if copy_filter is None else CopyCheck(copy_filter, "index of nothing", IDENTITY.sha256)
+def studio(
+    painter: Painter | None = None, copy_filter: Suspicious | None = None, index: str = "index of nothing"
+) -> Studio:
+    copies = None if copy_filter is None else CopyCheck(copy_filter, index, IDENTITY.sha256)
     return Studio(painter or Painter(), copies, None, 5.0)
 
 

@@ -10,7 +10,7 @@ import pytest
 from services.cine.errors import ModelContractError, StorageError
 from services.cine.views import View
 from services.models.echo_synthesizer import Draw
-from services.synthesis.copies import CopyCheck, PrivateRecord, open_copy_check
+from services.synthesis.copies import CopyCheck, CopyFiles, PrivateRecord, open_copy_check
 from services.synthesis.generate import Studio
 from services.synthesis.plan import count_per_view, order_of
 from tests.unit.synthesis.making import IDENTITY, Painter, Reason, Suspicious, Verdict, made_of
@@ -42,4 +42,4 @@ async def test_weights_that_were_replaced_are_not_held_against_the_index_of_othe
 
 
 def test_a_generator_without_an_index_has_no_filter(tmp_path: Path) -> None:
-    assert open_copy_check(None, tmp_path, "ab" * 32, None) is None
+    assert open_copy_check(CopyFiles(), tmp_path, "ab" * 32) is None

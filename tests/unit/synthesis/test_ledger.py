@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def row(index: int, attempt: int = 0) -> ImageRow:
-    return ImageRow(index, attempt, f"{index}.png", "cd" * 32, 10)
+    return ImageRow(index, attempt, f"{index}.png", "cd" * 32, 10, "index")
 
 
 def claimed(ledger: Ledger, owner: str = "me", now_s: float = 0.0) -> Job:
@@ -135,6 +136,18 @@ def test_a_job_that_waits_is_left_alone_until_its_time_and_says_why(ledger: Ledg
     assert ledger.claim("me", 1e9, 10.0) is None
 
 
+def test_a_damaged_plan_stands_in_no_other_jobs_way(ledger: Ledger, tmp_path: Path) -> None:
+    for name in "ab":
+        ledger.create(name, ORDER, SHA, 0.0)
+    with closing(sqlite3.connect(tmp_path / "deep" / "jobs.sqlite")) as database, database:
+        database.execute("UPDATE jobs SET plan = '{' WHERE request_id = 'a'")
+    assert [job.request_id for job in ledger.newest(2)] == ["b", "a"]
+    damaged = claimed(ledger)
+    with pytest.raises(ValueError, match="Expecting"):
+        _ = damaged.order
+    assert claimed(ledger).order == ORDER
+
+
 def test_jobs_are_listed_newest_first_a_page_at_a_time(ledger: Ledger) -> None:
     for name in "abc":
         ledger.create(name, ORDER, SHA, 0.0)
@@ -169,7 +182,7 @@ def test_a_change_that_fails_half_way_leaves_nothing(ledger: Ledger) -> None:
     job = claimed(ledger)
 
     def rows_that_break() -> list[ImageRow]:
-        return [row(0), ImageRow(1, 0, None, "x", 1)]  # type: ignore[arg-type]
+        return [row(0), ImageRow(1, 0, None, "x", 1, "")]  # type: ignore[arg-type]
 
     with pytest.raises(StorageError) as caught:
         ledger.record(job, "me", rows_that_break(), 10.0)

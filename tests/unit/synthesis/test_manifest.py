@@ -21,11 +21,11 @@ async def batch(order: Order) -> tuple[dict[str, Any], dict[str, bytes]]:
     made = await made_of(order, studio())
     names = [file_name(each.unit, SHARD_IMAGES, order.format) for each in made]
     rows = [
-        ImageRow(each.unit.index, each.unit.attempt, name, each.artefact.sha256, len(each.artefact.data))
+        ImageRow(each.unit.index, each.unit.attempt, name, each.artefact.sha256, len(each.artefact.data), "an index")
         for each, name in zip(made, names, strict=True)
     ]
     files = {name: each.artefact.data for name, each in zip(names, made, strict=True)}
-    return describe(order, plan(order), rows, Origin(IDENTITY, "# card", "an index")), files
+    return describe(order, plan(order), rows, Origin(IDENTITY, "# card")), files
 
 
 async def test_the_table_holds_the_images_and_its_metadata_the_rest() -> None:

@@ -79,6 +79,14 @@ def test_a_wish_says_one_thing(wish: Wish) -> None:
         wish.order(STYLES)
 
 
+def test_a_wish_for_more_than_can_be_made_is_refused_before_it_is_planned() -> None:
+    with pytest.raises(ConfigError, match="16000000000 images"):
+        replace(NOTHING, per_view=4_000_000_000).order(STYLES)
+    assert replace(NOTHING, per_view=25_001).order(STYLES, most=100_004).total == 100_004
+    with pytest.raises(ConfigError, match="at most 100000"):
+        replace(NOTHING, per_view=25_001).order(STYLES)
+
+
 def test_a_wish_for_each_view_is_spread_over_its_styles() -> None:
     order = replace(NOTHING, per_view=3, styles=STYLES).order(STYLES)
     assert [(count, cell.style) for cell, count in order.counts] == [(2, "crisp"), (1, "soft")] * len(TARGET_VIEWS)

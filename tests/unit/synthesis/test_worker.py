@@ -1,4 +1,4 @@
-"""A worker takes a job as far as it goes, whatever happens on the way."""
+"""A worker takes a job as far as it goes, and lets go of it when told to."""
 
 from __future__ import annotations
 
@@ -6,50 +6,18 @@ import asyncio
 import csv
 import hashlib
 import io
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from services.cine.errors import ModelContractError, ModelUnavailableError, StorageError
-from services.synthesis.ledger import Job, JobState, Ledger
+from services.cine.errors import ModelContractError, ModelUnavailableError
+from services.synthesis.ledger import JobState
 from services.synthesis.manifest import LABELS, MANIFEST
-from services.synthesis.plan import count_per_view, order_of, plan
+from services.synthesis.plan import plan
 from services.synthesis.store import Store
-from services.synthesis.worker import RETRY_S, Worker
+from services.synthesis.worker import RETRY_S
 from tests.unit.synthesis.making import IDENTITY, STYLES, Painter, Suspicious, made_of, studio
-
-ORDER = order_of(count_per_view(10, STYLES), 3)
-
-
-class Bench:
-    """A worker with a ledger and a store of its own, and a clock that is set by hand."""
-
-    def __init__(self, folder: Path, painter: Painter | None = None, copy_filter: Suspicious | None = None) -> None:
-        self.now_s = 1000.0
-        self.folder = folder / "out"
-        self.ledger = Ledger(folder / "jobs.sqlite")
-        self.store = Store(str(self.folder))
-        self.studio = studio(painter, copy_filter)
-        self.job_id = self.ledger.create("r", ORDER, IDENTITY.sha256, 0.0).job_id
-
-    def worker(self, owner: str = "me", **changed: Any) -> Worker:
-        parts: dict[str, Any] = {"ledger": self.ledger, "studio": self.studio, "store": self.store} | changed
-        return Worker(owner=owner, card="# card", clock=lambda: self.now_s, **parts)
-
-    @property
-    def job(self) -> Job:
-        return self.ledger.get(self.job_id)
-
-    def manifest(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder / self.job_id / MANIFEST).read_text())
-        return found
-
-    def files(self) -> dict[str, bytes]:
-        root = self.folder / self.job_id
-        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+from tests.unit.synthesis.working import ORDER, Bench, stopped_at
 
 
 @pytest.mark.parametrize("copy_filter", [None, Suspicious()], ids=["unfiltered", "filtered"])
@@ -78,7 +46,7 @@ async def test_a_manifest_says_where_the_images_come_from_and_warns_where_copies
     manifest, other = bench.manifest(), filtered.manifest()
     assert manifest["model"] == {
         **{"name": "echo_synthesizer", "version": "1", "sha256": IDENTITY.sha256, "trained_on": "nothing"},
-        **{"styles": list(STYLES), "card": "# card"},
+        **{"styles": list(STYLES), "card": f"# card of {IDENTITY.sha256}"},
     }
     assert len(manifest["warnings"]) == 1
     assert {image["copy_check"] for image in manifest["images"]} == {"not_done"}
@@ -108,18 +76,6 @@ async def test_the_manifest_is_the_last_file_of_all(tmp_path: Path) -> None:
     await bench.worker(store=Watched(str(bench.folder))).work_once()
     assert written[-1] == f"{bench.job_id}/{MANIFEST}"
     assert written.count(written[-1]) == 1
-
-
-async def stopped_at(tmp_path: Path, call: int, error: Exception) -> Bench:
-    """Have the model fail in an inference, and the worker stop there."""
-
-    def fail(number: int) -> None:
-        if number == call:
-            raise error
-
-    bench = Bench(tmp_path, Painter(before=fail))
-    await bench.worker().work_once()
-    return bench
 
 
 async def test_a_model_that_is_away_lets_the_job_wait_and_go_on(tmp_path: Path) -> None:
@@ -157,52 +113,6 @@ async def test_a_job_of_other_weights_fails_rather_than_mix_them(tmp_path: Path)
         pass
     assert bench.job.state is JobState.DONE
     assert bench.ledger.get(other.job_id).reason == "MODEL_CONTRACT"
-
-
-async def test_a_full_disk_lets_the_job_wait_and_nothing_is_lost_or_half_there(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-
-    class Full(Store):
-        room = 25
-
-        def put(self, name: str, data: bytes) -> None:
-            self.room -= 1
-            if self.room < 0:
-                raise StorageError(found="a full disk", expected="room", advice="Make some.")
-            super().put(name, data)
-
-    await bench.worker(store=Full(str(bench.folder))).work_once()
-    assert (bench.job.state, bench.job.reason) == (JobState.WAITING, "STORAGE")
-    assert MANIFEST not in bench.files()
-    bench.now_s += RETRY_S
-    await bench.worker().work_once()
-    assert bench.job.state is JobState.DONE
-    assert len(bench.manifest()["images"]) == ORDER.total
-
-
-def lose(files: list[Path]) -> None:
-    files[0].unlink()
-
-
-def cut_short(files: list[Path]) -> None:
-    files[1].write_bytes(files[1].read_bytes()[:-1])
-
-
-def leave_a_part(files: list[Path]) -> None:
-    files[0].with_name(".half.png.part").write_bytes(b"half")
-
-
-@pytest.mark.parametrize("harm", [lose, cut_short, leave_a_part])
-async def test_what_happened_to_the_files_meanwhile_is_put_right(
-    tmp_path: Path, harm: Callable[[list[Path]], None]
-) -> None:
-    bench = await stopped_at(tmp_path / "harmed", 3, ModelUnavailableError(found="a", expected="b", advice="c."))
-    harm(sorted((bench.folder / bench.job_id).rglob("*.png")))
-    bench.now_s += RETRY_S
-    await bench.worker().work_once()
-    sound = Bench(tmp_path / "sound")
-    await sound.worker().work_once()
-    assert bench.files() == sound.files()
 
 
 async def test_a_cancelled_job_stops_within_one_inference_and_leaves_nothing(tmp_path: Path) -> None:
