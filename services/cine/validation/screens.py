@@ -225,7 +225,10 @@ def find_foreign(evidence: Evidence) -> Finding | None:
     inside = evidence.inside
     if rough[inside].mean() < LEAST_SPECKLE_FRACTION:
         return _foreign()
-    if top_width(inside) >= BOX_TOP_WIDTH or is_curved_probe(evidence.average, inside):
+    if top_width(inside) >= BOX_TOP_WIDTH:
+        message = "The picture is a box, as of a linear probe or an enlarged detail. Send the whole sector."
+        return Finding(FindingCode.FOREIGN_PICTURE, message)
+    if is_curved_probe(evidence.average, inside):
         return _foreign()
     return _foreign() if flat_fraction(evidence.frame, ~around(inside)) < LEAST_FLAT_FRACTION else None
 
