@@ -22,6 +22,7 @@ from training.diffusion.denoiser import Denoiser
 from training.diffusion.distil import DistilTask
 from training.diffusion.folder_images import load_folder
 from training.diffusion.task import DiffusionTask
+from training.json_file import write_json
 from training.loop import HISTORY_FILE, WEIGHTS_FILE, LoopConfig, TrainingState, train
 from training.parallel import joined, this_process, wait_for_all
 from training.run_folder import (
@@ -76,7 +77,7 @@ def train_diffusion(config: DiffusionConfig, folder: Path, cache_folder: Path) -
         checkpoint = {"model": TEACHER, "config": to_plain(config), "styles": list(config.data.styles)}
         checkpoint |= _describe(config.loop, config.data, parts, state, folder, rendering_s)
         if processes.is_first:
-            (folder / CHECKPOINT_FILE).write_text(json.dumps(checkpoint, indent=1))
+            write_json(folder / CHECKPOINT_FILE, checkpoint)
     return TrainedGenerator(folder, checkpoint["report"])
 
 
@@ -106,7 +107,7 @@ def distil_diffusion(config: DistilConfig, teacher_folder: Path, folder: Path, c
         checkpoint = {"model": STUDENT, "config": to_plain(config), "styles": taught["styles"], "teacher": taught}
         checkpoint |= _describe(config.loop, teaching.data, parts, state, folder, rendering_s)
         if processes.is_first:
-            (folder / CHECKPOINT_FILE).write_text(json.dumps(checkpoint, indent=1))
+            write_json(folder / CHECKPOINT_FILE, checkpoint)
     return TrainedGenerator(folder, checkpoint["report"])
 
 
