@@ -133,6 +133,18 @@ def test_two_processes_do_what_one_with_twice_the_batch_does(made: Path, tmp_pat
         assert torch.allclose(both[name], weight, atol=1e-6), name
 
 
+def test_processes_wait_for_the_one_that_renders_longer_than_torch_would(tmp_path: Path) -> None:
+    program = tmp_path / "joined.py"
+    program.write_text(
+        "import torch\n"
+        "from training.parallel import LONGEST_WAIT, joined\n"
+        "with joined():\n"
+        "    backend = torch.distributed.group.WORLD._get_backend(torch.device('cpu'))\n"
+        "    assert backend.options._timeout == LONGEST_WAIT\n"
+    )
+    run(str(program), launcher=("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "1"))
+
+
 class _Pairs:
     """One process that takes the batches of two."""
 

@@ -13,7 +13,7 @@ from training.diffusion.config import DiffusionConfig, load_preset
 from training.json_file import write_json
 from training.run_folder import CONFIG_FILE, add_up, keep_config
 
-READS = 400
+READS = 150
 
 
 def read_meanwhile(path: Path, write: Callable[[], object]) -> list[object]:
