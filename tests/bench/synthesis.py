@@ -113,7 +113,7 @@ async def measure(repository: str, folder: Path) -> Figures:
 def _thesis() -> tuple[float, int]:
     """Time a few steps of the thesis's recipe for one image, s each, and give how many it takes."""
     config = load_preset("thesis", DiffusionConfig)
-    denoiser = Denoiser(config.network, config.objective, len(config.data.styles)).eval()
+    denoiser = Denoiser(config.network, config.objective, len(config.styles)).eval()
     condition = Condition(torch.tensor([0]), torch.tensor([0]))
     noisy, sigma = torch.randn(1, 1, MODEL_SIDE_PX, MODEL_SIDE_PX), torch.ones(1)
     spent = []

@@ -18,14 +18,17 @@ from services.models.onnx_backend import Provider, check_graph, open_session
 from services.models.repository import load_config
 from services.models.spec import ECHO_SYNTHESIZER
 from training.configuration import to_plain
+from training.diffusion.card import write_synthesizer_card
 from training.diffusion.config import DiffusionConfig, DistilConfig, load_preset
 from training.diffusion.contact_sheet import draw_unfinished
 from training.diffusion.dataset import load_parts
-from training.diffusion.export import PARITY_TOLERANCE, export_synthesizer
-from training.diffusion.recipe import distil_diffusion, train_diffusion
+from training.diffusion.export import PARITY_TOLERANCE, FewSteps, export_synthesizer, make_golden_inputs
+from training.diffusion.recipe import distil_diffusion, load_denoiser, train_diffusion
 from training.diffusion.task import DiffusionTask
 from training.export.models import export_run
+from training.export.onnx import answer_in_torch, check_parity, export_onnx
 from training.loop import train
+from training.run_folder import read_checkpoint
 from training.tensor_file import read_tensors
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +86,41 @@ def test_served_file_is_small_and_says_what_it_is(made: Path) -> None:
     card = (folder / "card.md").read_text()
     for words in ("simulated data only", "Not a medical device", "guidance", "sha256", "Limits", "dynamic"):
         assert words in card
+
+
+def like_the_thesis() -> DiffusionConfig:
+    """The preset thesis with the data of smoke and a U-Net of a thousandth of its work."""
+    smoke, thesis = load_preset("smoke", DiffusionConfig), load_preset("thesis", DiffusionConfig)
+    return replace(
+        thesis,
+        data=smoke.data,
+        network=replace(thesis.network, channels=(32, 32, 32), blocks=(1, 1, 1), attention_levels=(2,)),
+        objective=replace(thesis.objective, batch_size=2),
+        sampling=replace(thesis.sampling, images=0),
+        loop=replace(smoke.loop, steps=1),
+    )
+
+
+def test_the_thesiss_recipe_is_distilled_and_exported_and_offers_no_style(made: Path, tmp_path: Path) -> None:
+    train_diffusion(like_the_thesis(), tmp_path / "teacher", made / "frames")
+    guided = load_preset("smoke", DistilConfig)
+    with pytest.raises(ConfigError, match="never left open"):
+        distil_diffusion(guided, tmp_path / "teacher", tmp_path / "student", made / "frames")
+    plain = replace(
+        load_preset("thesis", DistilConfig),
+        nodes=(40.0,),  # one evaluation: the exporter takes ten seconds for each
+        batch_size=2,
+        images=2,
+        loop=replace(guided.loop, steps=1),
+    )
+    distil_diffusion(plain, tmp_path / "teacher", tmp_path / "student", made / "frames")
+    checkpoint = read_checkpoint(tmp_path / "student")
+    assert checkpoint["styles"] == []
+    assert "| tmed |" in write_synthesizer_card(checkpoint, 1, "ab" * 32, 0.0)
+    network = FewSteps(load_denoiser(checkpoint, tmp_path / "student"), plain.nodes).eval()
+    export_onnx(network, ECHO_SYNTHESIZER, tmp_path / "model.onnx")
+    golden = answer_in_torch(network, ECHO_SYNTHESIZER, make_golden_inputs(0))
+    assert check_parity(tmp_path / "model.onnx", golden, PARITY_TOLERANCE) < PARITY_TOLERANCE
 
 
 def test_killed_run_ends_as_one_that_was_not(made: Path, tmp_path: Path) -> None:
