@@ -7,11 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from tests.builders import tiny_repository
 from training.diffusion.config import DiffusionConfig, DistilConfig, load_preset
 from training.diffusion.recipe import distil_diffusion, train_diffusion
+from training.evaluation.synthesis.steps import CURVES_FILE, PICTURES_FILE
+from training.evaluation.synthesis.trained import SAMPLE
 from training.export.models import export_run
 
 COMMAND = str(Path(sys.executable).with_name("echoplane"))
@@ -46,9 +49,14 @@ def evaluate(made: Path, out: Path, *more: str) -> list[str]:
 
 
 def test_one_command_writes_the_whole_report(made: Path, tmp_path: Path) -> None:
-    run(*evaluate(made, tmp_path, "--use-steps", "4", "--seeds", "1"))
+    steps = tmp_path / "steps"
+    steps.mkdir()
+    for name in (CURVES_FILE, PICTURES_FILE):
+        cv2.imwrite(str(steps / name), np.zeros((8, 8), np.uint8))
+    run(*evaluate(made, tmp_path, "--use-steps", "4", "--seeds", "1", "--steps", str(steps)))
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["replicas"]["samples"]["count"] == 4 * PER_VIEW
+    assert report["unfiltered"]["samples"]["count"] == SAMPLE
     assert report["extraction"]["extracted"]["count"] == CANARIES
     assert 0 <= report["by_loss"]["area"] <= 1
     assert all(len(scores) == 1 for scores in report["use"].values())
@@ -59,6 +67,8 @@ def test_one_command_writes_the_whole_report(made: Path, tmp_path: Path) -> None
         "simulated",
         "nearest training pictures",
         "map_sources.png",
+        CURVES_FILE,
+        "While the batch was made the copy filter replaced",
         "From the same noise after",
     ):
         assert words in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,14 @@ def load_trained(checkpoint: dict[str, Any], cache_folder: Path) -> Trained:
         styles=tuple(taught["styles"]),
         trained_on=taught["trained_on"],
     )
+
+
+def draw_unfiltered(repository: Path, sha256: str, styles: int) -> Pictures | None:
+    """Draw with the weights that made a batch, and without a filter; None where they are not in the repository."""
+    for weights in (repository / ECHO_SYNTHESIZER.name).glob("*/model.onnx"):
+        if hashlib.sha256(weights.read_bytes()).hexdigest() == sha256:
+            return draw_sample(weights, styles)
+    return None
 
 
 def draw_sample(weights: Path, styles: int, count: int = SAMPLE) -> Pictures:
