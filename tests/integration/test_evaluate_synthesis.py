@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from tests.builders import tiny_repository
-from training.diffusion.config import DiffusionConfig, DistilConfig, load_preset
-from training.diffusion.recipe import distil_diffusion, train_diffusion
+from tests.integration.smoke_student import make_student
+from training.diffusion.config import DiffusionConfig, load_preset
+from training.diffusion.recipe import train_diffusion
 from training.evaluation.synthesis.steps import CURVES_FILE, PICTURES_FILE
 from training.evaluation.synthesis.trained import SAMPLE
-from training.export.models import export_run
 
 COMMAND = str(Path(sys.executable).with_name("echoplane"))
 CANARIES, PER_VIEW = 2, 4
@@ -27,10 +27,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evaluated")
     smoke = load_preset("smoke", DiffusionConfig)
     smoke = replace(smoke, data=replace(smoke.data, canaries=CANARIES))
-    frames, models = folder / "frames", tiny_repository(folder / "models")
-    train_diffusion(smoke, folder / "teacher", frames)
-    distil_diffusion(load_preset("smoke", DistilConfig), folder / "teacher", folder / "student", frames)
-    export_run(folder / "student", models, frames)
+    models = tiny_repository(folder / "models")
+    make_student(folder, models, smoke)
     wish = ["synthesize", "--per-view", str(PER_VIEW), "--model-repository", str(models), "--out", str(folder)]
     manifest = json.loads(run(*wish, "--json").stdout)["manifest"]
     Path(manifest).parent.rename(folder / "batch")
