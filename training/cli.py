@@ -116,7 +116,7 @@ def train_diffusion(
 @train_app.command("distil")
 def train_distil(
     teacher: Annotated[Path, typer.Option(help="Folder of a finished run of `train diffusion`.")],
-    preset: Annotated[str, typer.Option(help="smoke (seconds), small (minutes), cpu (2 cores, hours) or gpu.")],
+    preset: Annotated[str, typer.Option(help="smoke (seconds), small (minutes), cpu (2 cores, hours), gpu or thesis.")],
     out: Annotated[Path | None, typer.Option(help="Folder of the run; default runs/distil-PRESET.")] = None,
     cache: Annotated[Path, typer.Option(help="Where rendered frames are kept between runs.")] = Path("runs/frames"),
     print_config: Annotated[bool, typer.Option(help="Print the resolved experiment as JSON and stop.")] = False,

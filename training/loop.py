@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 import time
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +18,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from training.json_file import write_json
 from training.optimisers import OptimiserName, build_optimisers
 from training.parallel import joined, share_gradients, this_process, wait_for_all
 from training.progress import show_progress
@@ -230,9 +230,7 @@ def note_validation(task: Task, config: LoopConfig, state: TrainingState, path: 
     history = [entry for entry in history if entry["step"] < state.step]
     rate = learning_rate_at(state.step, config)
     history.append({"step": state.step, "spent_s": round(state.spent_s, 1), "learning_rate": rate, **measured})
-    half_done = path.with_suffix(f".{os.getpid()}.part")
-    half_done.write_text(json.dumps(history, indent=1))
-    half_done.replace(path)
+    write_json(path, history)
 
 
 def save(state: TrainingState, path: Path) -> None:

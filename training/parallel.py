@@ -10,9 +10,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import distributed, nn
+
+LONGEST_WAIT = timedelta(days=1)
+"""Of one process for another: the first one may render for hours while the others wait."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def joined() -> Iterator[Processes]:
     has_gpu = torch.cuda.is_available()
     if has_gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if has_gpu else "gloo")
+    distributed.init_process_group("nccl" if has_gpu else "gloo", timeout=LONGEST_WAIT)
     try:
         yield this_process()
     finally:

@@ -12,6 +12,7 @@ from typing import Any
 from services.cine.errors import ConfigError
 from services.cine.preprocessing import preprocessing_fingerprint
 from training.configuration import to_plain
+from training.json_file import write_json
 from training.loop import WEIGHTS_FILE, LoopConfig, is_half
 
 CONFIG_FILE = "config.json"
@@ -28,7 +29,7 @@ def keep_config(config: object, folder: Path) -> None:
     path = folder / CONFIG_FILE
     folder.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        path.write_text(json.dumps(to_plain(config), indent=1))
+        write_json(path, to_plain(config))
     elif json.loads(path.read_text()) != to_plain(config):
         raise ConfigError(
             found=f"a run of another configuration in {folder}",
@@ -93,5 +94,5 @@ def find_commit() -> str:
 def add_up(path: Path, spent_s: float) -> float:
     """Add the time of this run to that of earlier, killed ones."""
     total_s = spent_s + (json.loads(path.read_text())["spent_s"] if path.exists() else 0.0)
-    path.write_text(json.dumps({"spent_s": total_s}))
+    write_json(path, {"spent_s": total_s})
     return float(total_s)

@@ -4,6 +4,8 @@ Evidence is the distance to the nearest training picture after alignment, and it
 subject (Gu et al., "On Memorization in Diffusion Models", 2023, with several images a subject). It becomes a p-value by
 comparison with images of subjects that were never trained on, looked up in the same index (Vovk et al., "Algorithmic
 Learning in a Random World", 2005, section 2.2; Bates et al., "Testing for Outliers with Conformal p-values", 2023).
+Their median is taken by view and style, their spread by view, and then all are ranked together: no view and style has
+the hundred images that a p-value of 1 % takes.
 
 A distance is a hint at who was trained on: a client learns `is_copy` and no more.
 """

@@ -116,7 +116,7 @@ def identify(config: ModelConfig, spec: ModelSpec, version: str, backend: str) -
         backend=backend,
         trained_on=_parameter(config, "trained_on"),
         abstain_below=float(_parameter(config, "abstain_below")) if spec.labels else 0.0,
-        styles=tuple(_parameter(config, "styles").split(",")) if spec is ECHO_SYNTHESIZER else (),
+        styles=tuple(filter(None, _parameter(config, "styles").split(","))) if spec is ECHO_SYNTHESIZER else (),
     )
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,20 +13,26 @@ import numpy as np
 import pytest
 import torch
 
+from deploy.demo.gateway import running_gateway
 from services.cine.errors import ConfigError
 from services.models.copy_index import INDEX_FILE, load_index
 from services.models.onnx_backend import Provider, check_graph, open_session
 from services.models.repository import load_config
 from services.models.spec import ECHO_SYNTHESIZER
+from tests.builders import tiny_repository
+from tests.integration.smoke_student import make_student
+from tests.integration.test_synthesis import settings_of
 from training.configuration import to_plain
-from training.diffusion.config import DiffusionConfig, DistilConfig, load_preset
+from training.diffusion.card import write_synthesizer_card
+from training.diffusion.config import DiffusionConfig, DistilConfig, load_preset, with_own_images
 from training.diffusion.contact_sheet import draw_unfinished
 from training.diffusion.dataset import load_parts
-from training.diffusion.export import PARITY_TOLERANCE, export_synthesizer
-from training.diffusion.recipe import distil_diffusion, train_diffusion
+from training.diffusion.export import PARITY_TOLERANCE, FewSteps, export_synthesizer, make_golden_inputs
+from training.diffusion.recipe import distil_diffusion, load_denoiser, train_diffusion
 from training.diffusion.task import DiffusionTask
-from training.export.models import export_run
+from training.export.onnx import answer_in_torch, check_parity, export_onnx
 from training.loop import train
+from training.run_folder import read_checkpoint
 from training.tensor_file import read_tensors
 
 ROOT = Path(__file__).parents[2]
@@ -45,10 +52,7 @@ runpy.run_module("training.diffusion", run_name="__main__", alter_sys=True)
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Finished smoke runs in `teacher/` and `student/`, the model in `repository/`, rendered frames in `frames/`."""
     folder = tmp_path_factory.mktemp("diffusion")
-    train_diffusion(load_preset("smoke", DiffusionConfig), folder / "teacher", folder / "frames")
-    distil = load_preset("smoke", DistilConfig)
-    distil_diffusion(distil, folder / "teacher", folder / "student", folder / "frames")
-    export_run(folder / "student", folder / "repository", folder / "frames")
+    make_student(folder, folder / "repository")
     return folder
 
 
@@ -83,6 +87,41 @@ def test_served_file_is_small_and_says_what_it_is(made: Path) -> None:
     card = (folder / "card.md").read_text()
     for words in ("simulated data only", "Not a medical device", "guidance", "sha256", "Limits", "dynamic"):
         assert words in card
+
+
+def like_the_thesis() -> DiffusionConfig:
+    """The preset thesis with the data of smoke and a U-Net of a thousandth of its work."""
+    smoke, thesis = load_preset("smoke", DiffusionConfig), load_preset("thesis", DiffusionConfig)
+    return replace(
+        thesis,
+        data=smoke.data,
+        network=replace(thesis.network, channels=(32, 32, 32), blocks=(1, 1, 1), attention_levels=(2,)),
+        objective=replace(thesis.objective, batch_size=2),
+        sampling=replace(thesis.sampling, images=0),
+        loop=replace(smoke.loop, steps=1),
+    )
+
+
+def test_the_thesiss_recipe_is_distilled_and_exported_and_offers_no_style(made: Path, tmp_path: Path) -> None:
+    train_diffusion(like_the_thesis(), tmp_path / "teacher", made / "frames")
+    guided = load_preset("smoke", DistilConfig)
+    with pytest.raises(ConfigError, match="never left open"):
+        distil_diffusion(guided, tmp_path / "teacher", tmp_path / "student", made / "frames")
+    plain = replace(
+        load_preset("thesis", DistilConfig),
+        nodes=(40.0,),  # one evaluation: the exporter takes ten seconds for each
+        batch_size=2,
+        images=2,
+        loop=replace(guided.loop, steps=1),
+    )
+    distil_diffusion(plain, tmp_path / "teacher", tmp_path / "student", made / "frames")
+    checkpoint = read_checkpoint(tmp_path / "student")
+    assert checkpoint["styles"] == []
+    assert "| tmed |" in write_synthesizer_card(checkpoint, 1, "ab" * 32, 0.0)
+    network = FewSteps(load_denoiser(checkpoint, tmp_path / "student"), plain.nodes).eval()
+    export_onnx(network, ECHO_SYNTHESIZER, tmp_path / "model.onnx")
+    golden = answer_in_torch(network, ECHO_SYNTHESIZER, make_golden_inputs(0))
+    assert check_parity(tmp_path / "model.onnx", golden, PARITY_TOLERANCE) < PARITY_TOLERANCE
 
 
 def test_killed_run_ends_as_one_that_was_not(made: Path, tmp_path: Path) -> None:
@@ -133,6 +172,18 @@ def test_two_processes_do_what_one_with_twice_the_batch_does(made: Path, tmp_pat
         assert torch.allclose(both[name], weight, atol=1e-6), name
 
 
+def test_processes_wait_for_the_one_that_renders_longer_than_torch_would(tmp_path: Path) -> None:
+    program = tmp_path / "joined.py"
+    program.write_text(
+        "import torch\n"
+        "from training.parallel import LONGEST_WAIT, joined\n"
+        "with joined():\n"
+        "    backend = torch.distributed.group.WORLD._get_backend(torch.device('cpu'))\n"
+        "    assert backend.options._timeout == LONGEST_WAIT\n"
+    )
+    run(str(program), launcher=("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "1"))
+
+
 class _Pairs:
     """One process that takes the batches of two."""
 
@@ -144,21 +195,32 @@ class _Pairs:
         return (self.task.loss(network, 2 * step) + self.task.loss(network, 2 * step + 1)) / 2
 
 
-def test_a_folder_of_ones_own_images_becomes_a_model(tmp_path: Path) -> None:
+def own_images(folder: Path, people: int = 160) -> Path:
+    """Write a folder of noise of two sources, of which three views have half of what the fourth has."""
+    folder.mkdir()
     rng = np.random.default_rng(0)
     lines = ["file,view,style,subject"]
-    for index, view in enumerate(("A2C", "A4C", "PLAX", "PSAX") * 8):
-        cv2.imwrite(str(tmp_path / f"{index}.png"), rng.integers(0, 255, (112, 112), dtype=np.uint8))
+    for index, view in enumerate(("A2C", "A4C", "PLAX", "PSAX", "PLAX") * (people // 5)):
+        cv2.imwrite(str(folder / f"{index}.png"), rng.integers(0, 255, (112, 112), dtype=np.uint8))
         lines.append(f"{index}.png,{view},{('mine', 'theirs')[index % 2]},person {index}")
-    (tmp_path / "labels.csv").write_text("\n".join(lines))
-    smoke = load_preset("smoke", DiffusionConfig)
-    data = replace(smoke.data, folder=str(tmp_path), styles=("mine", "theirs"))
-    train_diffusion(replace(smoke, data=data), tmp_path / "teacher", tmp_path / "frames")
-    distil_diffusion(
-        load_preset("smoke", DistilConfig), tmp_path / "teacher", tmp_path / "student", tmp_path / "frames"
-    )
-    folder = export_run(tmp_path / "student", tmp_path / "repository", tmp_path / "frames")
+    (folder / "labels.csv").write_text("\n".join(lines))
+    return folder
+
+
+def test_a_folder_of_ones_own_images_becomes_a_model_that_brings_it_to_balance(tmp_path: Path) -> None:
+    images, models = own_images(tmp_path / "images"), tiny_repository(tmp_path / "models")
+    folder = make_student(tmp_path, models, with_own_images(load_preset("smoke", DiffusionConfig), images))
     assert load_config(folder).parameters["styles"].string_value == "mine,theirs"
     assert load_config(folder).parameters["trained_on"].string_value == "own images"
-    assert (tmp_path / "student" / INDEX_FILE).exists()
+    assert "Hold out more subjects" in (folder / "card.md").read_text()
+    index = tmp_path / "student" / INDEX_FILE
     assert not (folder / INDEX_FILE).exists(), "an index of people's images leaves its place"
+    with running_gateway(tmp_path / "log", settings_of(models, tmp_path, SYNTHESIS_COPY_INDEX=str(index))) as gateway:
+        wish = ["--balance", str(images / "labels.csv"), "--out", str(tmp_path / "batch")]
+        command = [str(Path(sys.executable).with_name("echoplane")), "synthesize", *wish, "--json"]
+        done = subprocess.run([*command, "--server", gateway.address], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads(Path(json.loads(done.stdout)["manifest"]).read_text())
+    assert Counter(row["view"] for row in manifest["images"]) == {"A2C": 32, "A4C": 32, "PSAX": 32}
+    assert {row["copy_check"] for row in manifest["images"]} == {"passed"}
+    assert manifest["warnings"] == []

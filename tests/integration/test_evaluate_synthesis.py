@@ -7,12 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from tests.builders import tiny_repository
-from training.diffusion.config import DiffusionConfig, DistilConfig, load_preset
-from training.diffusion.recipe import distil_diffusion, train_diffusion
-from training.export.models import export_run
+from tests.integration.smoke_student import make_student
+from training.diffusion.config import DiffusionConfig, load_preset
+from training.diffusion.recipe import train_diffusion
+from training.evaluation.synthesis.steps import CURVES_FILE, PICTURES_FILE
+from training.evaluation.synthesis.trained import SAMPLE
 
 COMMAND = str(Path(sys.executable).with_name("echoplane"))
 CANARIES, PER_VIEW = 2, 4
@@ -24,10 +27,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evaluated")
     smoke = load_preset("smoke", DiffusionConfig)
     smoke = replace(smoke, data=replace(smoke.data, canaries=CANARIES))
-    frames, models = folder / "frames", tiny_repository(folder / "models")
-    train_diffusion(smoke, folder / "teacher", frames)
-    distil_diffusion(load_preset("smoke", DistilConfig), folder / "teacher", folder / "student", frames)
-    export_run(folder / "student", models, frames)
+    models = tiny_repository(folder / "models")
+    make_student(folder, models, smoke)
     wish = ["synthesize", "--per-view", str(PER_VIEW), "--model-repository", str(models), "--out", str(folder)]
     manifest = json.loads(run(*wish, "--json").stdout)["manifest"]
     Path(manifest).parent.rename(folder / "batch")
@@ -46,9 +47,14 @@ def evaluate(made: Path, out: Path, *more: str) -> list[str]:
 
 
 def test_one_command_writes_the_whole_report(made: Path, tmp_path: Path) -> None:
-    run(*evaluate(made, tmp_path, "--use-steps", "4", "--seeds", "1"))
+    steps = tmp_path / "steps"
+    steps.mkdir()
+    for name in (CURVES_FILE, PICTURES_FILE):
+        cv2.imwrite(str(steps / name), np.zeros((8, 8), np.uint8))
+    run(*evaluate(made, tmp_path, "--use-steps", "4", "--seeds", "1", "--steps", str(steps)))
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["replicas"]["samples"]["count"] == 4 * PER_VIEW
+    assert report["unfiltered"]["samples"]["count"] == SAMPLE
     assert report["extraction"]["extracted"]["count"] == CANARIES
     assert 0 <= report["by_loss"]["area"] <= 1
     assert all(len(scores) == 1 for scores in report["use"].values())
@@ -59,6 +65,8 @@ def test_one_command_writes_the_whole_report(made: Path, tmp_path: Path) -> None
         "simulated",
         "nearest training pictures",
         "map_sources.png",
+        CURVES_FILE,
+        "While the batch was made the copy filter replaced",
         "From the same noise after",
     ):
         assert words in page

@@ -4,7 +4,7 @@
     python -m training.diffusion distil CONFIG.json TEACHER OUT [CACHE]
     torchrun --nproc-per-node 4 -m training.diffusion train CONFIG.json OUT
 
-Several processes wait ten minutes at most for the first one to render: render with one process before.
+Of several processes the first one renders; the others wait for it, a day at most.
 """
 
 import sys

@@ -46,7 +46,7 @@ def write_synthesizer_card(checkpoint: dict[str, Any], parameters: int, sha256: 
 def _data(checkpoint: dict[str, Any]) -> str:
     report, data = checkpoint["report"], checkpoint["teacher"]["config"]["data"]
     counted = report["images"]["training"]
-    rows = [[style, *(counted[view][style] for view in counted)] for style in checkpoint["styles"]]
+    rows = [[style, *(counted[view][style] for view in counted)] for style in data["styles"]]
     rows.append(["**all**", *(sum(counted[view].values()) for view in counted)])
     joint = "as in the thesis: each source shows its own views only" if data["is_confounded"] else "independent"
     return f"""

@@ -159,6 +159,11 @@ class DiffusionConfig:
     sampling: SamplingConfig
     loop: LoopConfig
 
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """Styles that the generator learns by name, in the order of their indices: none where all are left open."""
+        return self.data.styles if self.objective.drop_style < 1 else ()
+
 
 @dataclass(frozen=True)
 class DistilConfig:

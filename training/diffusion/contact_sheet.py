@@ -35,15 +35,15 @@ def lay_out(images: Tensor, columns: int) -> UInt8Array:
 
 
 def every_view(columns: int, styles: int) -> Condition:
-    """Ask for every view in as many styles as there are columns; by turns, so that no view has styles of its own."""
+    """Ask for every view in as many styles as there are columns, by turns; without styles (0) in any."""
     view = torch.arange(len(TARGET_VIEWS)).repeat_interleave(columns)
-    return Condition(view, torch.arange(columns).repeat(len(TARGET_VIEWS)) % styles)
+    return Condition(view, torch.arange(columns).repeat(len(TARGET_VIEWS)) % max(styles, 1))
 
 
 def draw_unfinished(run: Path) -> UInt8Array:
     """Draw a row a view with the averaged weights of a teacher's last checkpoint."""
     config = build_config(json.loads((run / CONFIG_FILE).read_text()), DiffusionConfig)
-    styles = len(config.data.styles)
+    styles = len(config.styles)
     denoiser = Denoiser(config.network, config.objective, styles).eval()
     saved = read_tensors(run / CHECKPOINT_FILE)[0]
     denoiser.load_state_dict({name[4:]: value for name, value in saved.items() if name.startswith("ema.")})

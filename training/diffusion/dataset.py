@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,13 @@ class Parts:
 
     training: ImageSet
     held_out: ImageSet
+
+    def with_styles(self, count: int) -> Parts:
+        """Keep the first `count` styles; all others become `count`, which stands for any."""
+        training, held_out = (
+            replace(part, styles=np.minimum(part.styles, count)) for part in (self.training, self.held_out)
+        )
+        return Parts(training, held_out)
 
 
 def load_parts(data: DataConfig, cache_folder: Path) -> Parts:

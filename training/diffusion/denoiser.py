@@ -104,7 +104,8 @@ class Denoiser(nn.Module):
     def _step(self, sigma: Tensor) -> Tensor:
         """Find the step of a noise level, between two of the table where it is between them."""
         table = torch.as_tensor(self.table)
-        above = torch.searchsorted(table, sigma.contiguous()).clamp(1, len(table) - 1)
+        below = (table < sigma[:, None]).sum(dim=1)  # [B, steps] -> [B]; ONNX has no searchsorted
+        above = below.clamp(1, len(table) - 1)
         low, high = table[above - 1], table[above]
         step = above - 1 + ((sigma - low) / (high - low)).clamp(0, 1)
         return step * LEVELS / len(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from training.configuration import build_config
 from training.diffusion.card import write_synthesizer_card
 from training.diffusion.condition import Condition
 from training.diffusion.config import DistilConfig
+from training.diffusion.copy_card import warn_of_false_alarms, write_copy_filter
 from training.diffusion.denoiser import Denoiser
 from training.diffusion.drawing import finish
 from training.diffusion.recipe import STUDENT, load_denoiser
 from training.diffusion.samplers import ddim
+from training.evaluation.synthesis.indexing import MOST_FALSE_ALARMS
 from training.evaluation.synthesis.trained import draw_sample, load_trained
 from training.export.half_precision import round_to_half
 from training.export.onnx import answer_in_torch
@@ -67,7 +70,8 @@ def export_synthesizer(checkpoint_folder: Path, repository: Path, cache_folder: 
         The model's folder.
 
     Raises:
-        ConfigError: the folder holds no finished run of it, or one for another preprocessing.
+        ConfigError: the folder holds no finished run of it, one for another preprocessing, or one with too few
+            held-out subjects for a copy filter.
         ParityError: onnxruntime answers otherwise than torch; nothing was written.
     """
     checkpoint = read_checkpoint(checkpoint_folder)
@@ -99,11 +103,15 @@ def export_synthesizer(checkpoint_folder: Path, repository: Path, cache_folder: 
     return write_model(export, repository)
 
 
-def _write_copy_index(made: Path, sha256: str, checkpoint: dict[str, Any], run: Path, cache_folder: Path) -> None:
-    """Write the index beside the weights, or where people's pictures are behind it into the run's folder."""
+def _write_copy_index(made: Path, sha256: str, checkpoint: dict[str, Any], run: Path, cache_folder: Path) -> str:
+    """Write the index beside the weights, or where people's pictures are behind it into the run's folder; say so."""
     trained = load_trained(checkpoint, cache_folder)
     sample = draw_sample(made / VERSION / "model.onnx", len(trained.styles))
-    save_index(trained.index(sha256, sample), (made if trained.is_simulated else run) / INDEX_FILE)
+    index = trained.index(sha256, sample)
+    save_index(index, (made if trained.is_simulated else run) / INDEX_FILE)
+    if index.reference.threshold > MOST_FALSE_ALARMS:
+        print(f"warning: {warn_of_false_alarms(index)}", file=sys.stderr)
+    return write_copy_filter(index)
 
 
 def make_golden_inputs(styles: int) -> dict[str, NDArray[Any]]:

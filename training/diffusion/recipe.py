@@ -16,12 +16,14 @@ from services.cine.preprocessing import preprocessing_fingerprint
 from services.cine.views import TARGET_VIEWS
 from training.configuration import build_config, to_plain
 from training.diffusion.canaries import plant
-from training.diffusion.config import DataConfig, DiffusionConfig, DistilConfig
+from training.diffusion.config import DataConfig, DiffusionConfig, DistilConfig, ObjectiveConfig
 from training.diffusion.dataset import ImageSet, Parts, load_parts
 from training.diffusion.denoiser import Denoiser
 from training.diffusion.distil import DistilTask
 from training.diffusion.folder_images import load_folder
+from training.diffusion.guidance import GuidanceConfig
 from training.diffusion.task import DiffusionTask
+from training.json_file import write_json
 from training.loop import HISTORY_FILE, WEIGHTS_FILE, LoopConfig, TrainingState, train
 from training.parallel import joined, this_process, wait_for_all
 from training.run_folder import (
@@ -66,17 +68,21 @@ def train_diffusion(config: DiffusionConfig, folder: Path, cache_folder: Path) -
         cache_folder: where rendered frames are kept, to be shared between experiments.
 
     Raises:
-        ConfigError: the folder holds a run of another configuration, or the data do not fit the configuration.
+        ConfigError: the folder holds a run of another configuration, the data do not fit the configuration, or
+            guidance leads away from what is never learned.
         TrainingDivergedError: the loss is not finite.
     """
     with joined() as processes:
+        check_guidance(config.sampling.guidance, config.objective)
         keep_config(config, folder)
         parts, rendering_s = _gather(config.data, folder, cache_folder)
-        state = train(DiffusionTask(config, parts, len(config.data.styles), folder / DRAWN_FOLDER), config.loop, folder)
-        checkpoint = {"model": TEACHER, "config": to_plain(config), "styles": list(config.data.styles)}
+        styles = config.styles
+        task = DiffusionTask(config, parts.with_styles(len(styles)), len(styles), folder / DRAWN_FOLDER)
+        state = train(task, config.loop, folder)
+        checkpoint = {"model": TEACHER, "config": to_plain(config), "styles": list(styles)}
         checkpoint |= _describe(config.loop, config.data, parts, state, folder, rendering_s)
         if processes.is_first:
-            (folder / CHECKPOINT_FILE).write_text(json.dumps(checkpoint, indent=1))
+            write_json(folder / CHECKPOINT_FILE, checkpoint)
     return TrainedGenerator(folder, checkpoint["report"])
 
 
@@ -89,7 +95,7 @@ def distil_diffusion(config: DistilConfig, teacher_folder: Path, folder: Path, c
         folder: of the new run.
         cache_folder: the one that the teacher's training had.
     """
-    _check_nodes(config)
+    check_nodes(config)
     taught = read_checkpoint(teacher_folder)
     if taught["model"] != TEACHER:
         raise ConfigError(
@@ -98,15 +104,17 @@ def distil_diffusion(config: DistilConfig, teacher_folder: Path, folder: Path, c
             advice="Name its folder.",
         )
     teaching = build_config(taught["config"], DiffusionConfig)
+    check_guidance(config.guidance, teaching.objective)
     with joined() as processes:
         keep_config(config, folder)
         parts, rendering_s = _gather(teaching.data, folder, cache_folder)
-        task = DistilTask(config, teaching, load_denoiser(taught, teacher_folder), parts)
+        seen = parts.with_styles(len(taught["styles"]))
+        task = DistilTask(config, teaching, load_denoiser(taught, teacher_folder), seen)
         state = train(task, config.loop, folder)
         checkpoint = {"model": STUDENT, "config": to_plain(config), "styles": taught["styles"], "teacher": taught}
         checkpoint |= _describe(config.loop, teaching.data, parts, state, folder, rendering_s)
         if processes.is_first:
-            (folder / CHECKPOINT_FILE).write_text(json.dumps(checkpoint, indent=1))
+            write_json(folder / CHECKPOINT_FILE, checkpoint)
     return TrainedGenerator(folder, checkpoint["report"])
 
 
@@ -174,7 +182,26 @@ def _count(images: ImageSet, styles: tuple[str, ...]) -> dict[str, dict[str, int
     }
 
 
-def _check_nodes(config: DistilConfig) -> None:
+def check_guidance(guidance: GuidanceConfig, objective: ObjectiveConfig) -> None:
+    """Refuse to lead away from "any view in any style" where a generator never learned what that is.
+
+    Raises:
+        ConfigError: guidance acts, and training never leaves the view or the style open.
+    """
+    if guidance.weight != 1.0 and min(objective.drop_view, objective.drop_style) <= 0:
+        raise ConfigError(
+            found=f"guidance {guidance.weight:g} of a generator whose view or style is never left open",
+            expected="a weight of 1, or drop_view and drop_style above 0",
+            advice="Choose the preset thesis to distil it, or train with both left open now and then.",
+        )
+
+
+def check_nodes(config: DistilConfig) -> None:
+    """Refuse noise levels that a student cannot walk down.
+
+    Raises:
+        ConfigError: they do not fall, are too many, or outnumber the images of a batch.
+    """
     nodes = config.nodes
     is_falling = all(first > second for first, second in pairwise((*nodes, 0.0)))
     if not 1 <= len(nodes) <= MOST_EVALUATIONS or not is_falling or config.batch_size < len(nodes):

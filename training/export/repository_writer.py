@@ -31,7 +31,8 @@ class Export:
         card: the model card, given the ONNX file's sha256 and the largest difference to torch.
         tolerance: largest difference of any output between torch and onnxruntime.
         is_half: whether the file holds its weights in half precision.
-        finish: writes what else belongs into the folder, given that and the ONNX file's sha256.
+        finish: writes what else belongs into the folder, given that and the ONNX file's sha256; gives what the card
+            says of it.
     """
 
     spec: ModelSpec
@@ -41,7 +42,7 @@ class Export:
     card: Callable[[str, float], str]
     tolerance: float = PARITY_TOLERANCE
     is_half: bool = False
-    finish: Callable[[Path, str], None] = lambda folder, sha256: None
+    finish: Callable[[Path, str], str] = lambda folder, sha256: ""
 
 
 def write_model(export: Export, repository: Path) -> Path:
@@ -74,8 +75,7 @@ def write_model(export: Export, repository: Path) -> Path:
             "sha256": digest,
         }
         write_config(export.spec, stamps | export.parameters, made)
-        (made / "card.md").write_text(export.card(digest, worst))
-        export.finish(made, digest)
+        (made / "card.md").write_text(export.card(digest, worst) + export.finish(made, digest))
         final = repository / export.spec.name
         if final.exists():
             final.rename(Path(temporary) / "replaced")  # goes with the temporary folder, after the new one is in place

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.smoke_student import make_student
 from tests.integration.triton.twins import INSTALLED, make_twin, triton_command, triton_environment
 from training.export.triton_process import TritonProcess, run_triton
 
@@ -33,6 +34,13 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
         assert not list(Path("/dev/shm").glob(f"{prefix}*"))
 
     return serve_repository
+
+
+@pytest.fixture(scope="session")
+def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train, distil and export a generator of seconds; gives its folder in a repository of its own."""
+    folder = tmp_path_factory.mktemp("student")
+    return make_student(folder, folder / "models")
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,10 @@ def server(tmp_path: Path) -> str:
 
 
 def stand_in(path: Path, weights: str) -> str:
-    """Give a `trtexec` whose "plan" is an ONNX file: shell words that may tell fp16 from fp32 by `$half`."""
+    """Give a `trtexec` whose "plan" is an ONNX file: shell words that may tell fp16 from fp32 by `$half`.
+
+    What it was told last lies beside it, with the suffix `.told`.
+    """
     return write_program(
         path,
         f"""
@@ -71,6 +74,7 @@ def stand_in(path: Path, weights: str) -> str:
             --fp16) half=yes;;
         esac; done
         cp {weights} "$plan"
+        echo "$@" > {path}.told
         """,
     )
 
@@ -84,6 +88,16 @@ def test_plan_out_of_tolerance_in_half_precision_goes_live_in_single(folder: Pat
     assert (record["precision"], record["gpu"]) == ("fp32", "a card")
     assert record["probability_shift"] < 1e-5
     assert {path.name for path in live.iterdir()} == {"model.onnx", "model.plan", "golden.npz", "plan.json"}
+
+
+def test_a_generators_plan_is_built_for_its_three_inputs_and_goes_live(
+    student: Path, server: str, tmp_path: Path
+) -> None:
+    folder = make_twin(tmp_path / "live", source=student)
+    trtexec = stand_in(tmp_path / "trtexec", '"$onnx"')
+    live = release(folder, Tools(trtexec, server, "a card"), tmp_path / "timing.cache")
+    assert json.loads((live / "plan.json").read_text())["precision"] == "fp16"
+    assert "--maxShapes=noise:16x1x112x112,view:16x1,style:16x1" in Path(f"{trtexec}.told").read_text()
 
 
 def test_nothing_goes_live_when_every_plan_is_out_of_tolerance(folder: Path, server: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The synthesizer on a real Triton server: the same images, to the byte, for callers that come together."""
+"""An exported generator on a real Triton server: the same images, to the byte, for callers that come together."""
 
 from __future__ import annotations
 
@@ -17,23 +17,16 @@ from services.synthesis.generate import Made, Studio
 from services.synthesis.plan import Order, count_per_view, order_of, plan
 from tests.integration.triton.conftest import Serve
 from tests.integration.triton.twins import make_twin
-from tests.unit.models.tiny_synthesizer import STYLES, write_synthesizer
+from training.diffusion.config import DiffusionConfig, load_preset
 from training.export.triton_process import TritonProcess
 
-ORDER = order_of(count_per_view(6, STYLES), 3)
+ORDER = order_of(count_per_view(6, load_preset("smoke", DiffusionConfig).styles), 3)
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    repository = tmp_path_factory.mktemp("models")
-    write_synthesizer(repository)
-    return repository
-
-
-@pytest.fixture(scope="module")
-def server(serve: Serve, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonProcess]:
+def server(serve: Serve, student: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonProcess]:
     repository = tmp_path_factory.mktemp("repository")
-    make_twin(repository, source=models / ECHO_SYNTHESIZER.name)
+    make_twin(repository, source=student)
     with serve(repository) as running:
         yield running
 
@@ -43,8 +36,10 @@ async def made_of(studio: Studio, order: Order) -> dict[int, Made]:
     return {made.unit.index: made async for batch in batches for made in batch}
 
 
-async def test_both_backends_make_the_same_bytes_and_name_the_same_weights(server: TritonProcess, models: Path) -> None:
-    embedded = OnnxBackend(models, ECHO_SYNTHESIZER)
+async def test_both_backends_make_the_same_bytes_and_name_the_same_weights(
+    server: TritonProcess, student: Path
+) -> None:
+    embedded = OnnxBackend(student.parent, ECHO_SYNTHESIZER)
     remote = await connect_triton(f"127.0.0.1:{server.grpc_port}", ECHO_SYNTHESIZER)
     try:
         assert remote.identity == replace(embedded.identity, backend="triton")

@@ -109,6 +109,11 @@ def test_a_synthesizer_without_its_styles_is_not_served(tmp_path: Path) -> None:
         OnnxBackend(tmp_path, ECHO_SYNTHESIZER)
 
 
+def test_a_synthesizer_of_no_styles_offers_none(tmp_path: Path) -> None:
+    write_synthesizer(tmp_path, styles="")
+    assert OnnxBackend(tmp_path, ECHO_SYNTHESIZER).identity.styles == ()
+
+
 def test_the_repository_says_which_styles_there_are(backend: OnnxBackend) -> None:
     assert backend.identity.styles == STYLES
     assert backend.identity.abstain_below == 0.0

@@ -15,9 +15,16 @@ def synthesis(  # noqa: PLR0913, PLR0917 - each argument is an option of the com
     teacher: Annotated[Path, typer.Option(help="Folder of the generator's run of `train diffusion`.", file_okay=False)],
     out: Annotated[Path, typer.Option(help="Folder of the report.", file_okay=False)] = Path("out/synthesis_report"),
     model_repository: Annotated[
-        Path, typer.Option(help="Where the view classifier is, in whose features pictures are compared.")
+        Path,
+        typer.Option(
+            help="Where the view classifier is, in whose features pictures are compared, and the generator, to see what"
+            " it makes without the copy filter."
+        ),
     ] = Path("model_repository"),
     cache: Annotated[Path, typer.Option(help="Where rendered frames are kept between runs.")] = Path("runs/frames"),
+    steps: Annotated[
+        Path | None, typer.Option(help="Folder that `evaluate steps` wrote: quality against evaluations.")
+    ] = None,
     use_steps: Annotated[
         int, typer.Option(min=0, help="Of each classifier trained on the batch and its controls; 0 trains none.")
     ] = 400,
@@ -30,10 +37,11 @@ def synthesis(  # noqa: PLR0913, PLR0917 - each argument is an option of the com
     """Measure a synthetic batch against what its generator was trained on, and write a page about it.
 
     Distances (Frechet, kernel), precision, recall, density and coverage by view, with intervals over subjects, beside
-    what training pictures reach; copies of training pictures and how many subjects came back; whether one can tell who
-    was trained on; extraction of canaries where the run planted some; how its pictures came about in training; what a
-    classifier learns from the batch, and from the nearest training picture of each of its images instead. Writes
-    index.html, report.json, figures, and card.md: the batch's card.
+    what training pictures reach; copies of training pictures and how many subjects came back, in the batch and in what
+    its generator makes without the copy filter; whether one can tell who was trained on; extraction of canaries where
+    the run planted some; how its pictures came about in training, and quality against evaluations; what a classifier
+    learns from the batch, and from the nearest training picture of each of its images instead. Writes index.html,
+    report.json, figures, and card.md: the batch's card.
 
     Example: echoplane evaluate synthesis out/synthetic/batch-0123456789ab --teacher runs/diffusion-cpu
     """
@@ -41,11 +49,12 @@ def synthesis(  # noqa: PLR0913, PLR0917 - each argument is an option of the com
         from training.diffusion.recipe import load_denoiser
         from training.evaluation.synthesis.made_batch import read_batch
         from training.evaluation.synthesis.report import Batch, Task, write_report
-        from training.evaluation.synthesis.trained import load_trained
+        from training.evaluation.synthesis.trained import draw_unfiltered, load_trained
 
         checkpoint = _read_teacher(teacher)
         trained = load_trained(checkpoint, cache)
         made = read_batch(batch, trained.styles)
+        unfiltered = draw_unfiltered(model_repository, made.model_sha256, len(trained.styles))
         task = Task(
             out=out,
             models=model_repository,
@@ -53,11 +62,20 @@ def synthesis(  # noqa: PLR0913, PLR0917 - each argument is an option of the com
             run=teacher,
             denoise=load_denoiser(checkpoint, teacher) if loss else None,
             inception=inception,
+            steps=steps,
             use_steps=use_steps,
             use_seeds=tuple(range(1, seeds + 1)) if use_steps else (),
         )
-        pictures = Batch(made, trained.training, trained.held_out, trained.styles, trained.canaries)
-        write_report(pictures, trained.index(), task)
+        pictures = Batch(
+            made=made.pictures,
+            training=trained.training,
+            held_out=trained.held_out,
+            styles=trained.styles,
+            canaries=trained.canaries,
+            unfiltered=unfiltered,
+            replaced=made.replaced,
+        )
+        write_report(pictures, trained.index(made.model_sha256, unfiltered), task)
         typer.echo(f"Report: {out / 'index.html'}", err=True)
 
 

@@ -31,9 +31,9 @@ def draw_grid(frames: UInt8Array, columns: int = GRID_COLUMNS) -> UInt8Array:
     return np.asarray(np.vstack([np.hstack(list(row)) for row in rows]), np.uint8)
 
 
-def draw_neighbours(made: UInt8Array, nearest: UInt8Array, others: UInt8Array, columns: int = 4) -> UInt8Array:
-    """Draw each made picture beside its nearest training picture and the nearest of another subject."""
-    triples = np.concatenate([made, nearest, others], axis=2)
+def draw_neighbours(made: UInt8Array, nearest: UInt8Array, kept: UInt8Array, columns: int = 4) -> UInt8Array:
+    """Draw each made picture beside its nearest training picture and that as the copy filter keeps it."""
+    triples = np.concatenate([made, nearest, kept], axis=2)
     return draw_grid(triples, columns)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from services.cine.cine import BoolArray, FloatArray, UInt8Array
+from services.cine.errors import ConfigError
 from services.cine.preprocessing import to_tensor
 from services.cine.views import TARGET_VIEWS
 from services.models.copy_filter import CopyFilter, Judgement
@@ -19,7 +20,13 @@ from training.evaluation.synthesis.pictures import Pictures
 from training.evaluation.synthesis.planting import SINGLE_PLANTS
 
 FALSE_DISCOVERY_SHARE = 0.01
-"""Of what the filter replaces, at most this share may be no copy."""
+"""Of the copies found in a sample, so many may be none: as far as that allows, the threshold rises.
+
+It never falls under 1 / (1 + M), what M calibrating pictures can tell: then all that is nearer than each of them is
+replaced, and where the generator copies nothing, all of that share is replaced falsely."""
+
+MOST_FALSE_ALARMS = 0.01
+"""Of images that are no copies, the share that should at most be replaced: it takes 99 calibrating pictures."""
 
 LEARNED_PICTURES, LEARNED_CHANGES = 3000, 3
 """Training pictures that features are learned from, and how often each is changed: more change nothing measurable."""
@@ -69,8 +76,15 @@ def build_index(training: Pictures, held_out: Pictures, origin: Origin, sample: 
             picture counts as a copy.
 
     Raises:
+        ConfigError: there are not two held-out subjects, so that everything would count as a copy.
         ValueError: a subject is in both sets.
     """
+    if len(np.unique(held_out.subjects)) < 2:
+        raise ConfigError(
+            found=f"{len(held_out)} pictures of less than two held-out subjects to calibrate the copy filter",
+            expected=f"{round(1 / MOST_FALSE_ALARMS)} or more, of as many subjects as can be",
+            advice="Give images of more subjects, or a greater held_out_subjects.",
+        )
     if np.intersect1d(training.subjects, held_out.subjects).size:
         raise ValueError("a subject is both trained on and held out")
     ordered = training.by_subject()
@@ -118,7 +132,11 @@ def learn_features(frames: UInt8Array, seed: int = 0) -> Features:
 
 
 def calibrate(nearness: FloatArray, held_out: Pictures, is_usual: BoolArray, styles: int) -> Reference:
-    """Learn from nearness [H, R] of held-out pictures what is usual for a view and style, and what comes by chance."""
+    """Learn from nearness [H, R] of held-out pictures what is usual for a view and style, and what comes by chance.
+
+    The median is of view and style, the spread of the view; then all are ranked together, for a p-value of 1 % takes a
+    hundred pictures, which one view and style does not have.
+    """
     views = len(TARGET_VIEWS)
     centres = np.empty((views + 1, styles + 1, REGIONS), np.float32)
     spreads = np.empty((views + 1, REGIONS), np.float32)

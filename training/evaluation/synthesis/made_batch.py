@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -18,7 +19,22 @@ from services.synthesis.store import Store
 from training.evaluation.synthesis.pictures import Pictures, count_styles
 
 
-def read_batch(folder: str, styles: tuple[str, ...]) -> Pictures:
+@dataclass(frozen=True)
+class MadeBatch:
+    """A whole batch.
+
+    Attributes:
+        pictures: of it.
+        model_sha256: of the weights that made it.
+        replaced: copies that the filter replaced while it was made; None where there was no filter.
+    """
+
+    pictures: Pictures
+    model_sha256: str
+    replaced: int | None
+
+
+def read_batch(folder: str, styles: tuple[str, ...]) -> MadeBatch:
     """Read a whole batch.
 
     Args:
@@ -31,7 +47,9 @@ def read_batch(folder: str, styles: tuple[str, ...]) -> Pictures:
     store = Store(folder)
     try:
         manifest: dict[str, Any] = json.loads(store.get(MANIFEST))
-        rows = manifest["images"]
+        rows, checked = manifest["images"], manifest["copy_filter"]
+        replaced = int(checked["replaced"]) if checked["index"] else None
+        sha256 = str(manifest["model"]["sha256"])
         is_png = ImageFormat(manifest["image_format"]) is ImageFormat.PNG
         frames = [_read(store, row) for row in rows] if is_png else []
     except (StorageError, ValueError, KeyError, TypeError) as error:
@@ -48,13 +66,14 @@ def read_batch(folder: str, styles: tuple[str, ...]) -> Pictures:
         )
     every = np.arange(len(rows))
     views = [view.value for view in TARGET_VIEWS]
-    return Pictures(
+    pictures = Pictures(
         frames=np.stack(frames),
         views=np.array([views.index(row["view"]) for row in rows], np.int64),
         styles=count_styles((row["style"] for row in rows), styles),
         subjects=every,
         cines=every,
     )
+    return MadeBatch(pictures, sha256, replaced)
 
 
 def _read(store: Store, row: dict[str, Any]) -> UInt8Array:

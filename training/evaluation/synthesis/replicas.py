@@ -18,8 +18,8 @@ class Replicas:
     """What was found.
 
     Attributes:
-        samples: made pictures that are copies by the filter's own threshold.
-        discovered: made pictures that are copies with at most 1 % of them false, over the whole set.
+        samples: made pictures that are copies by the threshold of the index.
+        discovered: made pictures that are copies, at most 1 % of them false, over the whole set.
         patients: trained-on subjects of whom there is a copy.
         most_copied: the greatest number of copies of one subject.
     """

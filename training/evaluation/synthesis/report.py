@@ -8,7 +8,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from services.cine.cine import FloatArray, IntArray, UInt8Array
@@ -17,19 +16,12 @@ from services.models.copy_filter import CopyFilter, Judgement
 from services.models.copy_index import CopyIndex
 from training.diffusion.canaries import mark
 from training.diffusion.condition import Denoise
-from training.diffusion.measures import WATCHED_SIGMAS
-from training.diffusion.recipe import DRAWN_FOLDER
 from training.evaluation.findings import Rate
+from training.evaluation.synthesis.course import draw_training, take_steps
 from training.evaluation.synthesis.coverage import measure_coverage
 from training.evaluation.synthesis.distances import KernelTerms, frechet_distance
 from training.evaluation.synthesis.features import ClassifierFeatures, Describer, InceptionFeatures
-from training.evaluation.synthesis.figures import (
-    draw_curves,
-    draw_maps,
-    draw_neighbours,
-    per_view_grid,
-    write_picture,
-)
+from training.evaluation.synthesis.figures import draw_maps, draw_neighbours, per_view_grid, write_picture
 from training.evaluation.synthesis.indexing import judge_all
 from training.evaluation.synthesis.intervals import DRAWS, Estimate, estimate, estimate_mean
 from training.evaluation.synthesis.membership import (
@@ -44,7 +36,6 @@ from training.evaluation.synthesis.numbers import RealArray
 from training.evaluation.synthesis.pictures import Pictures
 from training.evaluation.synthesis.replicas import Replicas, count_replicas
 from training.evaluation.synthesis.usefulness import Sets, Use, measure_use
-from training.loop import HISTORY_FILE
 
 OVERALL = "all"
 
@@ -66,6 +57,8 @@ class Batch:
         held_out: real pictures of other subjects.
         styles: what the pictures' styles are called.
         canaries: marked pictures that it was trained on too, [N, 112, 112]; N may be 0.
+        unfiltered: what the same generator makes before any filter; None where it is not at hand.
+        replaced: copies that were replaced while the batch was made; None where nothing looked for them.
     """
 
     made: Pictures
@@ -73,6 +66,13 @@ class Batch:
     held_out: Pictures
     styles: tuple[str, ...]
     canaries: UInt8Array
+    unfiltered: Pictures | None = None
+    replaced: int | None = None
+
+    @property
+    def replaced_rate(self) -> Rate | None:
+        """Of all pictures that were drawn for the batch, those that were replaced."""
+        return None if self.replaced is None else Rate(self.replaced, len(self.made) + self.replaced)
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class Task:
         run: folder of its training, whose course is drawn; None leaves that out.
         denoise: the generator before it was distilled, for membership by loss; None leaves that out.
         inception: file with Inception's weights; None leaves its distances out.
+        steps: folder that `evaluate steps` wrote, whose figures are taken in; None leaves them out.
         use_steps, use_seeds: of each classifier that is trained on made pictures; no seeds, none is.
         with_maps: whether t-SNE maps are drawn.
         draws: behind each interval.
@@ -97,6 +98,7 @@ class Task:
     run: Path | None = None
     denoise: Denoise | None = None
     inception: Path | None = None
+    steps: Path | None = None
     use_steps: int = 400
     use_seeds: tuple[int, ...] = (1, 2, 3)
     with_maps: bool = True
@@ -129,7 +131,8 @@ class Findings:
     Attributes:
         rows: in the classifier's features.
         inception: the same in Inception's.
-        replicas: copies by the filter.
+        replicas: copies that the filter finds in the batch, from which it has already removed what it could.
+        unfiltered: copies that it finds in what the generator makes without it.
         by_distance, by_loss: membership.
         extraction: of canaries.
         use: of the made pictures in training.
@@ -139,6 +142,7 @@ class Findings:
     rows: list[Row]
     inception: list[Row]
     replicas: Replicas
+    unfiltered: Replicas | None
     by_distance: Attack
     by_loss: Attack | None
     extraction: Extraction | None
@@ -152,11 +156,13 @@ def write_report(batch: Batch, index: CopyIndex, task: Task) -> Findings:
     describer = ClassifierFeatures(task.models)
     features = _describe(describer, batch)
     answers = describer.answers(batch.made.frames)
-    judged = judge_all(CopyFilter(index), batch.made)
+    judge = CopyFilter(index)
+    judged = judge_all(judge, batch.made)
     findings = Findings(
         rows=compare_views(batch, features, answers, task.draws),
         inception=_compare_inception(batch, answers, task),
         replicas=count_replicas(judged, batch.training.subjects),
+        unfiltered=_count_unfiltered(judge, batch),
         by_distance=attack_by_distance(features.training, features.held_out, features.made),
         by_loss=_attack_by_loss(batch, task.denoise) if task.denoise else None,
         extraction=_extract(describer, batch, features.made) if len(batch.canaries) else None,
@@ -165,6 +171,8 @@ def write_report(batch: Batch, index: CopyIndex, task: Task) -> Findings:
     findings.figures.extend(draw_figures(batch, index, judged, task.out))
     if task.run is not None:
         findings.figures.extend(draw_training(task.run, task.out))
+    if task.steps is not None:
+        findings.figures.extend(take_steps(task.steps, task.out))
     if task.with_maps:
         findings.figures.extend(_draw_maps(batch, features, task.out))
     (task.out / "report.json").write_text(json.dumps(as_plain(findings), indent=1) + "\n")
@@ -193,6 +201,12 @@ def _compare_inception(batch: Batch, answers: IntArray, task: Task) -> list[Row]
     count = len(batch.held_out)  # no comparison takes more of any set
     few = replace(batch, training=batch.training.take(_thin(np.arange(len(batch.training)), count)))
     return compare_views(few, _describe(InceptionFeatures(task.inception), few), answers, task.draws)
+
+
+def _count_unfiltered(judge: CopyFilter, batch: Batch) -> Replicas | None:
+    if batch.unfiltered is None:
+        return None
+    return count_replicas(judge_all(judge, batch.unfiltered), batch.training.subjects)
 
 
 def _attack_by_loss(batch: Batch, denoise: Denoise) -> Attack:
@@ -265,31 +279,6 @@ def draw_figures(batch: Batch, index: CopyIndex, judged: list[Judgement], out: P
             "copy filter keeps it.",
         ),
     ]
-
-
-def draw_training(run: Path, out: Path) -> list[tuple[str, str]]:
-    """Draw how a generator came about: pictures from the same noise and errors over its steps; names and captions.
-
-    Args:
-        run: what `train diffusion` wrote.
-        out: folder for the files.
-    """
-    history = json.loads((run / HISTORY_FILE).read_text())
-    errors = {
-        f"noise {sigma}": np.array([(line["step"], line[f"rmse_at_{sigma}"]) for line in history], np.float32)
-        for sigma in WATCHED_SIGMAS
-    }
-    figures = [
-        (draw_curves(errors, "training steps", "error of held-out pictures", out / "training.png"), "Denoising.")
-    ]
-    drawn = sorted((run / DRAWN_FOLDER).glob("*.png"))
-    if drawn:
-        rows = [np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8) for path in drawn]
-        steps = ", ".join(f"{int(path.stem):,}" for path in drawn)
-        figures.append(
-            (write_picture(np.vstack(rows), out / "evolution.png"), f"From the same noise after {steps} steps.")
-        )
-    return figures
 
 
 def _in_cells(index: CopyIndex, places: IntArray) -> UInt8Array:

@@ -39,6 +39,8 @@ from training.run_folder import read_checkpoint
 
 EVALUATIONS = (1, 2, 4, 8, 16, 32)
 
+CURVES_FILE, PICTURES_FILE = "steps.png", "steps_pictures.png"
+
 _SHOWN = 10
 _BATCH = 32
 _SEED = 90_001
@@ -215,8 +217,8 @@ def write_steps(walks: Sequence[Walk], shown: UInt8Array, task: Task) -> None:
     (task.out / "steps.md").write_text(f"{task.pictures} pictures a row.\n\n{table}\n")
     runs = dict.fromkeys(walk.run for walk in walks)
     curves = {run: np.array([(walk.evaluations, walk.frechet) for walk in walks if walk.run == run]) for run in runs}
-    draw_curves(curves, "network evaluations an image", "Frechet distance to held-out pictures", task.out / "steps.png")
-    write_picture(draw_grid(shown, _SHOWN), task.out / "steps_pictures.png")
+    draw_curves(curves, "network evaluations an image", "Frechet distance to held-out pictures", task.out / CURVES_FILE)
+    write_picture(draw_grid(shown, _SHOWN), task.out / PICTURES_FILE)
 
 
 def _tell(walk: Walk) -> list[str]:

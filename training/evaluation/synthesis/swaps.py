@@ -93,12 +93,12 @@ def measure_swaps(denoiser: Denoiser, config: DiffusionConfig, task: Task) -> li
     """Draw every cell that training never showed, measure it, and write swaps.csv, swaps.json, swaps.md and swaps.png.
 
     Raises:
-        ConfigError: training showed every view in every style.
+        ConfigError: training showed every view in every style, or taught no style by name.
     """
     unseen = unseen_cells(config.data)
-    if not unseen:
+    if not unseen or not config.styles:
         raise ConfigError(
-            found="a generator that saw every view in every style",
+            found="a generator that saw every view in every style, or knows no style",
             expected="one of a confounded set",
             advice="Train it with the preset confounded.",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def load_trained(checkpoint: dict[str, Any], cache_folder: Path) -> Trained:
     """Give the pictures of a finished run, teacher or student, from the cache or rendered again."""
     taught = checkpoint.get("teacher", checkpoint)
     data = build_config(taught["config"], DiffusionConfig).data
-    parts = load_images(data, cache_folder)
+    parts = load_images(data, cache_folder).with_styles(len(taught["styles"]))
     training, others = from_images(parts.training), from_images(parts.held_out)
     count = len(training) - data.canaries
     is_first = np.zeros(len(others), bool)
@@ -82,17 +83,25 @@ def load_trained(checkpoint: dict[str, Any], cache_folder: Path) -> Trained:
     )
 
 
+def draw_unfiltered(repository: Path, sha256: str, styles: int) -> Pictures | None:
+    """Draw with the weights that made a batch, and without a filter; None where they are not in the repository."""
+    for weights in (repository / ECHO_SYNTHESIZER.name).glob("*/model.onnx"):
+        if hashlib.sha256(weights.read_bytes()).hexdigest() == sha256:
+            return draw_sample(weights, styles)
+    return None
+
+
 def draw_sample(weights: Path, styles: int, count: int = SAMPLE) -> Pictures:
     """Draw pictures with an exported generator, every view equally often in every style.
 
     Args:
         weights: the ONNX file.
-        styles: how many it knows.
+        styles: how many it knows; of none every picture is of any.
         count: how many, a multiple of the batch of every inference.
     """
     session = open_session(weights, Provider.CPU, 1)
     every = np.arange(count)
-    views, asked = every % len(TARGET_VIEWS), every // len(TARGET_VIEWS) % styles
+    views, asked = every % len(TARGET_VIEWS), every // len(TARGET_VIEWS) % max(styles, 1)
     frames = []
     with show_progress("drawing a sample", count) as advance:
         for start in range(0, count, BATCH):

@@ -18,7 +18,12 @@ def test_preset_reads_and_survives_a_round_trip(kind: type[DiffusionConfig | Dis
 
 def test_there_is_a_preset_for_every_machine() -> None:
     assert {"smoke", "small", "cpu", "gpu", "thesis"} <= set(preset_names(DiffusionConfig))
-    assert {"smoke", "small", "cpu", "gpu"} <= set(preset_names(DistilConfig))
+    assert {"smoke", "small", "cpu", "gpu", "thesis"} <= set(preset_names(DistilConfig))
+
+
+def test_only_styles_that_are_learned_by_name_can_be_asked_for() -> None:
+    assert load_preset("cpu", DiffusionConfig).styles == load_preset("cpu", DiffusionConfig).data.styles
+    assert load_preset("thesis", DiffusionConfig).styles == ()
 
 
 def test_unknown_preset_is_refused_with_the_known_ones() -> None:

@@ -55,6 +55,15 @@ def test_ddpm_tells_the_step_of_each_level_of_its_table_and_between_them() -> No
     assert float(between) == pytest.approx(500.5, abs=0.01)
 
 
+def test_ddpm_finds_a_step_where_a_search_would() -> None:
+    denoiser = make_denoiser(Objective.DDPM)
+    table = torch.as_tensor(denoiser.table)
+    sigma = torch.cat([table[::97], table[5:9] * 1.0001, table[:1] / 2, table[-1:] * 2])
+    above = torch.searchsorted(table, sigma).clamp(1, len(table) - 1)
+    step = above - 1 + ((sigma - table[above - 1]) / (table[above] - table[above - 1])).clamp(0, 1)
+    assert torch.equal(denoiser.coefficients(sigma).level, step * LEVELS / len(table))
+
+
 @pytest.mark.parametrize("kind", EVERY)
 def test_images_of_a_batch_do_not_touch_one_another(kind: Objective) -> None:
     denoiser = make_denoiser(kind)

@@ -7,9 +7,9 @@ import torch
 
 from services.cine.errors import ConfigError
 from tests.unit.training.diffusion.experiments import make_config, make_denoiser, make_parts
-from training.diffusion.config import DistilConfig, load_preset
+from training.diffusion.config import DiffusionConfig, DistilConfig, load_preset, preset_names
 from training.diffusion.distil import DistilTask, aim_of, walks_of
-from training.diffusion.recipe import _check_nodes
+from training.diffusion.recipe import check_guidance, check_nodes
 from training.diffusion.samplers import step_towards
 
 
@@ -83,9 +83,21 @@ def test_small_batches_reach_every_node() -> None:
 @pytest.mark.parametrize("nodes", [(), (1.0, 2.0), (5.0, 4.0, 3.0, 2.0, 1.0), (1.0, 0.0)])
 def test_nodes_that_do_not_fall_or_are_too_many_are_refused(nodes: tuple[float, ...]) -> None:
     with pytest.raises(ConfigError, match="nodes"):
-        _check_nodes(replace(load_preset("smoke", DistilConfig), nodes=nodes))
+        check_nodes(replace(load_preset("smoke", DistilConfig), nodes=nodes))
 
 
-def test_presets_keep_to_four_evaluations() -> None:
-    for name in ("smoke", "small", "cpu", "gpu"):
-        _check_nodes(load_preset(name, DistilConfig))
+@pytest.mark.parametrize("name", preset_names(DistilConfig))
+def test_every_preset_keeps_to_four_evaluations(name: str) -> None:
+    check_nodes(load_preset(name, DistilConfig))
+
+
+@pytest.mark.parametrize("name", preset_names(DistilConfig))
+def test_every_preset_has_a_teacher_that_it_can_guide(name: str) -> None:
+    check_guidance(load_preset(name, DistilConfig).guidance, load_preset(name, DiffusionConfig).objective)
+
+
+@pytest.mark.parametrize("dropped", ["drop_view", "drop_style"])
+def test_guidance_away_from_what_was_never_learned_is_refused(dropped: str) -> None:
+    config = make_config()
+    with pytest.raises(ConfigError, match="never left open"):
+        check_guidance(config.sampling.guidance, replace(config.objective, **{dropped: 0.0}))

@@ -13,7 +13,7 @@ from tests.unit.training.classifier.test_task import make_frames
 from tests.unit.training.diffusion.experiments import make_images
 from training.classifier.simulation import styles
 from training.diffusion.config import DataConfig, DiffusionConfig, load_preset, preset_names
-from training.diffusion.dataset import draw_batch, keep_views, order_held_out, order_training, style_chances
+from training.diffusion.dataset import Parts, draw_batch, keep_views, order_held_out, order_training, style_chances
 
 
 def make_data(**changes: object) -> DataConfig:
@@ -98,3 +98,10 @@ def test_shipped_presets_name_sources_in_their_order(preset: str) -> None:
     named = load_preset(preset, DiffusionConfig).data.styles
     assert named == tuple(style for style in styles() if style in named)
     assert named == styles() or preset == "cpu"
+
+
+def test_styles_beyond_those_that_are_known_count_as_any() -> None:
+    parts = Parts(make_images(), make_images(8))
+    assert parts.with_styles(3).training.styles.tolist() == parts.training.styles.tolist()
+    assert set(parts.with_styles(0).training.styles) == {0}
+    assert parts.with_styles(2).held_out.styles.tolist() == np.minimum(parts.held_out.styles, 2).tolist()

@@ -18,8 +18,8 @@ def test_a_grid_holds_each_picture_in_its_place() -> None:
 
 
 def test_neighbours_stand_beside_their_picture() -> None:
-    made, nearest, other = (np.full((4, 112, 112), grey, np.uint8) for grey in (80, 120, 160))
-    drawn = draw_neighbours(made, nearest, other, columns=2)
+    made, nearest, kept = (np.full((4, 112, 112), grey, np.uint8) for grey in (80, 120, 160))
+    drawn = draw_neighbours(made, nearest, kept, columns=2)
     assert drawn[50, [20, 132, 244]].tolist() == [80, 120, 160]
 
 

@@ -6,7 +6,17 @@ import numpy as np
 
 from services.models.copy_filter import CopyRecord, Judgement
 from tests.unit.training.evaluation.synthesis.made_sets import pictures
-from training.evaluation.synthesis.planted import Measured, Planted, draw_pairs, plant_all, summarise
+from training.evaluation.synthesis.planted import (
+    KINDS,
+    WANTED_COPIES,
+    Measured,
+    Planted,
+    count_false_alarms,
+    count_short,
+    draw_pairs,
+    plant_all,
+    summarise,
+)
 from training.evaluation.synthesis.planting import EASY_PLANTS
 from training.evaluation.synthesis.subjects import divide
 
@@ -47,6 +57,27 @@ def test_found_is_counted_at_one_percent_of_false_alarms() -> None:
     assert summary["kinds"]["crop"]["named"]["hits"] == 1
     assert summary["false_alarms_of_the_filter"]["hits"] == 0
     assert not summary["first_group_holds"]
+
+
+def test_kinds_that_are_missing_or_too_few_are_named() -> None:
+    copies = pictures(range(4))
+    few = Measured(Planted("mosaic", copies, copies.frames), judged([0.5] * 4))
+    many = Measured(Planted("crop", copies, copies.frames), judged([0.5] * WANTED_COPIES))
+    short = count_short([few, many])
+    assert short == {kind: 4 if kind == "mosaic" else 0 for kind in KINDS if kind != "crop"}
+    assert {"another_style", "renoised"} <= set(short)
+
+
+def test_every_kind_that_is_planted_is_one_of_those_wanted() -> None:
+    planted = plant_all(pictures(range(4)), pictures(range(4)), pictures(range(50, 54)), 2, seed=1)
+    assert {one.kind for one in planted} <= set(KINDS)
+
+
+def test_false_alarms_are_counted_where_they_happen() -> None:
+    unknown = replace(pictures(range(8)), styles=np.array([0, 0, 0, 0, 1, 1, 1, 16]))
+    found = count_false_alarms(judged([0.001, 0.5, 0.5, 0.5, 0.002, 0.5, 0.5, 0.5]), unknown)
+    assert [one["hits"] for one in found["false_alarms_by_view"].values()] == [2, 0, 0, 0]
+    assert [(one["hits"], one["count"]) for one in found["false_alarms_by_style"].values()] == [(1, 4), (1, 3)]
 
 
 def test_pairs_are_drawn_side_by_side() -> None:

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from services.cine.errors import ConfigError
 from services.models.copy_filter import CopyFilter
 from tests.unit.models.copy_scenes import frame, frames
+from training.diffusion.copy_card import write_copy_filter
 from training.evaluation.synthesis import planting
 from training.evaluation.synthesis.indexing import Origin, build_index, discovery_threshold, judge_all, learn_features
 from training.evaluation.synthesis.pictures import Pictures
@@ -65,6 +67,25 @@ def test_an_index_learned_from_pictures_finds_planted_copies() -> None:
 def test_a_subject_on_both_sides_is_refused() -> None:
     with pytest.raises(ValueError, match="both trained on and held out"):
         build_index(pictures(range(5)), pictures(range(4, 9)), Origin("00", "noise", 1, keeps_thumbnails=True))
+
+
+@pytest.mark.parametrize("held_out", [0, 1])
+def test_an_index_to_which_everything_would_be_a_copy_is_refused(held_out: int) -> None:
+    strangers = pictures(range(50, 51), 2).take(np.arange(2 * held_out))
+    with pytest.raises(ConfigError, match="held-out subjects to calibrate"):
+        build_index(pictures(range(5)), strangers, Origin("00", "noise", 1, keeps_thumbnails=True))
+
+
+@pytest.mark.parametrize(("held_out", "share"), [(6, 1 / 5), (150, 1 / 101)])
+def test_an_index_says_how_many_it_replaces_falsely_and_warns_of_more_than_one_in_a_hundred(
+    held_out: int, share: float
+) -> None:
+    strangers = pictures(range(1000, 1000 + held_out))
+    index = build_index(pictures(range(12)), strangers, Origin("00", "noise", 1, keeps_thumbnails=True))
+    assert index.reference.threshold == pytest.approx(share)
+    card = write_copy_filter(index)
+    assert f"about {10_000 * share:.0f} are replaced" in card
+    assert ("Hold out more subjects" in card) == (share > 0.01)
 
 
 def test_learned_features_tell_more_than_chance_ones() -> None:
