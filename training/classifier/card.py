@@ -24,8 +24,8 @@ for real cines.
 _LIMITS = """
 - No real image was in training or calibration, none chose these weights, and none is behind a number here. Earlier
   weights had failed on one public real cine (`examples_ybr_color.dcm` of pydicom); what that had prompted in pictures
-  and recipe was taken back and these weights trained without it (DECISIONS.md). On real cines accuracy is lower; how much lower was not
-  measured. The same holds for the coverage: it was set on simulated styles.
+  and recipe was taken back and these weights trained without it (DECISIONS.md). On real cines accuracy is lower; how
+  much lower was not measured. The same holds for the coverage: it was set on simulated styles.
 - OTHER was learned from simulated planes (apical three- and five-chamber, right-ventricular in- and outflow, subcostal,
   suprasternal, sweeps) and from simulated pictures of other kinds; what is like none of them may get a view's name.
 - Colour Doppler, stills and other content that is no B-mode cine are found by rules in front of this model first.

@@ -23,6 +23,7 @@ class FindingCode(StrEnum):
     SATURATED = "SATURATED"
     FOREIGN_PICTURE = "FOREIGN_PICTURE"
     DAMAGED_FRAMES = "DAMAGED_FRAMES"
+    ZOOMED = "ZOOMED"
 
 
 class Severity(StrEnum):

@@ -210,7 +210,7 @@ LEAST_SPECKLE_FRACTION = 0.42
 has 0.37, the simulated view that is compressed hardest, with black cavities, 0.5."""
 
 BOX_TOP_WIDTH = 0.8
-"""Of an outline, from which it is a box: a linear probe's picture or an enlarged detail, which cannot be told apart."""
+"""Of an outline, from which it is a box: a linear probe's picture or an enlarged detail. Only a model tells them apart."""
 
 LEAST_PICTURE_FRACTION = 0.15
 """Share of a picture without a sector that has detail or is bright, from which it shows something else."""
@@ -225,12 +225,14 @@ def find_foreign(evidence: Evidence) -> Finding | None:
     inside = evidence.inside
     if rough[inside].mean() < LEAST_SPECKLE_FRACTION:
         return _foreign()
-    if top_width(inside) >= BOX_TOP_WIDTH:
-        message = "The picture is a box, as of a linear probe or an enlarged detail. Send the whole sector."
-        return Finding(FindingCode.FOREIGN_PICTURE, message)
     if is_curved_probe(evidence.average, inside):
         return _foreign()
-    return _foreign() if flat_fraction(evidence.frame, ~around(inside)) < LEAST_FLAT_FRACTION else None
+    if flat_fraction(evidence.frame, ~around(inside)) < LEAST_FLAT_FRACTION:
+        return _foreign()
+    if top_width(inside) < BOX_TOP_WIDTH:
+        return None
+    message = "The picture is a box, as of an enlarged detail or of a linear probe. Send the whole sector."
+    return Finding(FindingCode.ZOOMED, message)
 
 
 def _foreign() -> Finding:

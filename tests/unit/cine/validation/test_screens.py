@@ -79,13 +79,15 @@ def test_a_view_among_tables_lines_and_words_is_accepted(kind: str) -> None:
     assert codes(sent(cine.frames if cine.frames.shape[-1] == 3 else cine.frames[..., 0])) == []
 
 
-def test_an_enlarged_detail_is_told_to_show_the_whole_sector() -> None:
+def test_an_enlarged_detail_is_named_and_its_view_is_told_all_the_same() -> None:
     frames = simulate_cine(5, "A4C", "lvh", frame_times_ms=TIMES_MS, size_px=336).frames
     detail = np.zeros_like(frames)
     detail[:, 100:260, 60:280] = frames[:, 120:280, 58:278]
     intake = sent(detail[..., 0])
-    assert codes(intake) == [FindingCode.FOREIGN_PICTURE]
+    assert codes(intake) == [FindingCode.ZOOMED]
     assert "whole sector" in intake.findings[0].message
+    assert not intake.is_accepted
+    assert len(intake.model_input) > 0
 
 
 REAL = {
