@@ -210,7 +210,7 @@ LEAST_SPECKLE_FRACTION = 0.42
 has 0.37, the simulated view that is compressed hardest, with black cavities, 0.5."""
 
 BOX_TOP_WIDTH = 0.8
-"""Of an outline, from which it is a box: a linear probe's picture or an enlarged detail. Only a model tells them apart."""
+"""Of an outline, from which it is a box: a linear probe's picture or an enlarged detail; only a model tells which."""
 
 LEAST_PICTURE_FRACTION = 0.15
 """Share of a picture without a sector that has detail or is bright, from which it shows something else."""
