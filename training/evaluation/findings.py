@@ -90,9 +90,11 @@ class Measured:
         """Whether it did not get what its variant must get, or was rejected though it is usable."""
         wanted = WANTED[self.order.variant]
         usable = self.order.variant in USABLE_VARIANTS
-        is_box = wanted is FindingCode.FOREIGN_PICTURE and FindingCode.ZOOMED in self.codes
-        is_silent = wanted is not None and wanted not in self.codes and not is_box
-        return is_silent or (usable and not self.is_accepted)
+        return (wanted is not None and not self.is_told(wanted)) or (usable and not self.is_accepted)
+
+    def is_told(self, rule: FindingCode) -> bool:
+        """Whether it got a finding; a foreign picture may be told by its box."""
+        return rule in self.codes or (rule is FindingCode.FOREIGN_PICTURE and FindingCode.ZOOMED in self.codes)
 
 
 @dataclass(frozen=True)
@@ -176,10 +178,9 @@ def receive(cine: SimulatedCine, order: Order) -> Intake:
 
 
 def sensitivity(measured: Sequence[Measured], rule: FindingCode) -> Rate:
-    """Give the share of the cines that must get a finding and do; a foreign picture may be told by its box."""
-    found = {rule, FindingCode.ZOOMED} if rule is FindingCode.FOREIGN_PICTURE else {rule}
+    """Give the share of the cines that must get a finding and do."""
     wanted = [one for one in measured if WANTED[one.order.variant] is rule]
-    return Rate(sum(not found.isdisjoint(one.codes) for one in wanted), len(wanted))
+    return Rate(sum(one.is_told(rule) for one in wanted), len(wanted))
 
 
 def specificity(measured: Sequence[Measured], rule: FindingCode, usable_only: bool = False) -> Rate:
