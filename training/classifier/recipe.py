@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from training.classifier.report import Measured, report_on
 from training.classifier.splits import Split
 from training.classifier.task import ClassifierTask, change_cines, predict_cines
 from training.configuration import to_plain
+from training.json_file import write_json
 from training.loop import train
 from training.run_folder import CHECKPOINT_FILE, RENDERING_FILE, add_up, describe_compute, find_commit, keep_config
 
@@ -73,7 +73,7 @@ def train_classifier(config: ClassifierConfig, folder: Path, cache_folder: Path)
         "compute": describe_compute(config.loop, rendering_s, state.spent_s),
         "report": report,
     }
-    (folder / CHECKPOINT_FILE).write_text(json.dumps(checkpoint, indent=1))
+    write_json(folder / CHECKPOINT_FILE, checkpoint)
     return TrainedClassifier(folder, calibration, report)
 
 

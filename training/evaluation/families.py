@@ -24,6 +24,7 @@ from training.classifier.simulation import families
 from training.classifier.splits import Split
 from training.classifier.task import ClassifierTask, predict_cines
 from training.export.cards import write_table
+from training.json_file import write_json
 from training.loop import train
 from training.run_folder import keep_config
 
@@ -78,7 +79,7 @@ def leave_out(config: ClassifierConfig, family: str, seed: int, folder: Path, ca
         calibrating = load_frames(Split.CALIBRATION, config, cache)
         state = train(ClassifierTask(config, training, calibrating), config.loop, folder)
         calibration = calibrate(predict_cines(state.ema, calibrating), config.calibration.wrong_share)
-        (folder / CALIBRATION_FILE).write_text(json.dumps(asdict(calibration)))
+        write_json(folder / CALIBRATION_FILE, asdict(calibration))
         test = load_frames(Split.TEST, config, cache)
         cines = predict_cines(state.ema, test.take(np.isin(test.styles, families()[family])))
         half_done = folder / f"{CINES_FILE}.part"
