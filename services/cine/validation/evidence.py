@@ -12,7 +12,16 @@ from services.cine.cine import BoolArray, Cine, FloatArray, UInt8Array
 from services.cine.sector import Sector
 from services.cine.sector_echo import lasting_sd
 from services.cine.validation.colour import Colouring, find_written, measure_colouring
-from services.cine.validation.layout import Part, StripMotion, around, changed_fraction, detail, parts, strip_motion
+from services.cine.validation.layout import (
+    Part,
+    StripMotion,
+    around,
+    changed_fraction,
+    detail,
+    echo_mask,
+    parts,
+    strip_motion,
+)
 
 AVERAGED_FRAMES = 8
 """Speckle evens out over so many."""
@@ -63,6 +72,11 @@ class Evidence:
         if self.sector is None:
             return np.zeros(self.frame.shape, np.bool_)
         return self.sector.mask(-(-self.cine.rows // self.frame.shape[0]))
+
+    @cached_property
+    def echo(self) -> UInt8Array:
+        """What is seen or moves inside the sector, 0 and 1, [h, w]."""
+        return echo_mask(self.frame, self.motion, self.inside)
 
     @cached_property
     def strip(self) -> StripMotion:

@@ -33,6 +33,9 @@ SWEEP_PAIRS = 5
 MOST_SHIFT_PX = 8
 """A strip scrolls by at most this much a frame, px of the thumbnail."""
 
+MOVING_GREY = 0.6
+"""Temporal deviation of echo, grey levels, however dark it is."""
+
 UPRIGHT_WIDTH = 0.96
 """Of the largest width, from which the sides of an outline are upright."""
 
@@ -140,13 +143,23 @@ def upright_fraction(inside: BoolArray) -> float:
     return float(is_upright.mean()) if is_upright[-max(1, foot)] else 0.0
 
 
-def echo_mask(frame: UInt8Array, motion: FloatArray, inside: BoolArray, moving_grey: float) -> UInt8Array:
+def echo_mask(frame: UInt8Array, motion: FloatArray, inside: BoolArray) -> UInt8Array:
     """Mark what is seen or moves inside the sector, small gaps closed, 0 and 1, all [h, w]."""
-    seen = (motion > moving_grey) | (detail(frame) >= DETAIL_GREY) | (frame > VISIBLE_GREY // 2)
+    seen = (motion > MOVING_GREY) | (detail(frame) >= DETAIL_GREY) | (frame > VISIBLE_GREY // 2)
     solid = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     side = gap_px(frame)
     solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     return np.asarray(solid * inside, np.uint8)
+
+
+def least_reach(echo: UInt8Array, inside: BoolArray) -> float:
+    """Give how far echo reaches across its outline, both [h, w], in the row where it reaches least; 1 all the way.
+
+    An outline that leads round two pictures has rows between them where hardly anything or nothing is seen.
+    """
+    rows = np.flatnonzero(inside.any(axis=1))
+    reach = _reach(echo[rows]) / inside[rows].sum(axis=1)
+    return float(reach[len(rows) // 10 :].min(initial=1.0))
 
 
 def waist(echo: UInt8Array) -> float:
@@ -162,12 +175,17 @@ def _narrowing(echo: UInt8Array) -> float:
     if not len(used):
         return 1.0
     lines = echo[used[0] : used[-1] + 1]
-    reach = np.where(lines.any(axis=1), lines.shape[1] - lines[:, ::-1].argmax(axis=1) - lines.argmax(axis=1), 0)
-    smooth = cv2.blur(reach.astype(np.float32)[:, None], (1, 3))[:, 0]
+    smooth = cv2.blur(_reach(lines).astype(np.float32)[:, None], (1, 3))[:, 0]
     before, after = np.maximum.accumulate(smooth), np.maximum.accumulate(smooth[::-1])[::-1]
     wide = np.minimum(before, after)
     counts = wide >= 0.6 * smooth.max()
     return float((smooth[counts] / wide[counts]).min())
+
+
+def _reach(lines: UInt8Array) -> IntArray:
+    """Give the columns from the first to the last mark of each line, [h]; 0 where there is none."""
+    ends = lines.shape[1] - lines[:, ::-1].argmax(axis=1) - lines.argmax(axis=1)
+    return np.asarray(np.where(lines.any(axis=1), ends, 0), np.int32)
 
 
 def flat_fraction(frame: UInt8Array, outside: BoolArray) -> float:

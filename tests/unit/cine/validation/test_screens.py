@@ -17,6 +17,7 @@ from services.cine.validation.findings import WITHOUT_MODEL, FindingCode
 from services.cine.validation.layout import (
     changed_fraction,
     flat_fraction,
+    least_reach,
     parts,
     strip_motion,
     top_width,
@@ -186,6 +187,24 @@ def test_only_a_box_stands_upright_on_its_foot() -> None:
     ellipse = cv2.ellipse(np.zeros((60, 80), np.uint8), (40, 30), (30, 20), 0, 0, 360, 1, -1).astype(bool)
     assert upright_fraction(ellipse) == 0
     assert top_width(fan) < 0.4 < top_width(ellipse)
+
+
+def test_an_outline_round_two_pictures_has_rows_without_echo() -> None:
+    pictures = fan_mask(60, 80).astype(np.uint8)
+    pictures[:, 20:60] = 1
+    together = np.vstack([pictures, np.zeros((12, 80), np.uint8), np.ones((40, 80), np.uint8)])
+    outline = cv2.morphologyEx(together, cv2.MORPH_CLOSE, np.ones((41, 1), np.uint8)).astype(bool)
+    assert least_reach(together, outline) < 0.1
+    assert least_reach(pictures, pictures > 0) == 1
+    assert least_reach(np.zeros_like(pictures), np.zeros(pictures.shape, bool)) == 1
+
+
+def test_a_sector_that_is_cut_at_its_sides_is_no_strip() -> None:
+    frames = fan_frames(14, 200, 260)
+    cut = np.zeros_like(frames)
+    cut[:, :150, 50:210] = frames[:, :150, 50:210]
+    assert codes(sent(cut)) == []
+    assert codes(take_in(png_bytes(cut[7]), IntakeOptions())) == [FindingCode.STILL]
 
 
 def test_parts_are_found_by_their_detail_and_described() -> None:
