@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.cine.intake import DEFAULT_MAX_FRAMES
 from services.cine.views import ANSWERED_VIEWS
 from training.classifier.simulation import families
 from training.export.cards import Section, say_minutes, write_card, write_table
@@ -30,7 +31,6 @@ _LIMITS = """
   suprasternal, sweeps) and from simulated pictures of other kinds; what is like none of them may get a view's name.
 - Colour Doppler, stills and other content that is no B-mode cine are found by rules in front of this model first.
 - Adult hearts with the anatomy of the simulator: no congenital disease, no devices, no transoesophageal images.
-- Calibrated for the mean log-odds of about eight frames of one cine; single frames are over-confident.
 """
 
 
@@ -50,7 +50,7 @@ def write_classifier_card(checkpoint: dict[str, Any], facts: dict[str, Any], sha
         Section("By plane and heart, unseen styles", _subgroups(checkpoint)),
         Section("Leave one style family out", _left_out(checkpoint)),
         Section("Calibration and abstention", _calibration(checkpoint)),
-        Section("Limits", _LIMITS),
+        Section("Limits", _LIMITS + _calibrated_for(checkpoint)),
         Section("File", f"`1/model.onnx`, sha256 `{sha256}`.\nonnxruntime and torch differ by at most {parity:.1e}."),
     ]
     return write_card("View classifier", _OPENING, sections)
@@ -92,10 +92,10 @@ def _results(checkpoint: dict[str, Any]) -> str:
     report = checkpoint["report"]
     config = checkpoint["config"]
     names = {
-        "seen": "all seen families",
-        "unseen": "all unseen families",
-        "unseen_uncalibrated": "unseen by training and calibration",
-        "unseen_changed": "all unseen families, changed as in training",
+        "seen": "all families trained on",
+        "unseen": "all families not trained on",
+        "unseen_uncalibrated": "neither trained nor calibrated on",
+        "unseen_changed": "all families not trained on, changed as in training",
     }
     rows = [_row(f"**{names[name]}**", measured) for name, measured in report["groups"].items()]
     rows += [_row(f"{family} ({_kind(family, config)})", report["families"][family]) for family in families()]
@@ -122,6 +122,13 @@ def _subgroups(checkpoint: dict[str, Any]) -> str:
 def _left_out(checkpoint: dict[str, Any]) -> str:
     left_out = checkpoint.get("left_out")
     return left_out or "Not measured for these weights: `echoplane evaluate families --out FOLDER_OF_THE_RUN` does it."
+
+
+def _calibrated_for(checkpoint: dict[str, Any]) -> str:
+    frames = checkpoint["config"]["data"]["evaluation_frames"]
+    return f"""- Calibrated for the mean log-odds of {frames} frames of one cine; the service shows it up to
+  {DEFAULT_MAX_FRAMES}. Of single frames it is too sure.
+"""
 
 
 def _row(name: str, measured: dict[str, Any]) -> list[str]:

@@ -80,9 +80,10 @@ def draw_subject(seed: int) -> Subject:
         its correlation with the volume. Lang 2015, J Am Soc Echocardiogr 28:1: sinus 34 and 30 +- 3 mm, annulus and
         ascending aorta in its proportion. Muraru 2014, pubmed 24096712: aortic wall 2.4 +- 0.8 mm. PMC10258802:
         leaflets 16 +- 2 and 9 +- 2 mm a metre of height.
-        Settings of ours, of patients, where no distribution was found: height, walls and their hypertrophy (one in
-        eight), right heart, atria, TAPSE (about Lang's limits and means), septal bulge (one in seven), weak
-        territories, atrial fibrillation (one in twenty).
+        Settings of ours, of patients, where limits but no distribution were found: height, heart rate, walls (two septa
+        in three are above Lang's normal 10 and 9 mm) and thicker ones beyond that (one in eight), right heart, atria,
+        TAPSE (about Lang's limits and means), septal bulge (one in seven), weak territories, atrial fibrillation (one
+        in twenty).
     """
     rng = np.random.default_rng([seed, 11])
     is_male = bool(rng.random() < 0.5)

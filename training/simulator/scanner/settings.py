@@ -37,7 +37,8 @@ class ScannerSettings:
         speckle_reduction: 0 raw speckle, 1 none left.
         edge_enhancement: strength of the vendor's sharpening, 0-1.
         smoothing_mm: sigma of the vendor's smoothing on the screen.
-        persistence: share of the frame before in a frame, 0-0.6.
+        persistence: share of the frame before in a scanner's frame, 0-0.6. No frame is averaged here, each
+            depends on its own time only: noise is calmed and speckle renewed as much slower as that would.
         cavity_clutter_db: haze that fills cavities.
         near_clutter_db: haze by the skin.
         reverberation_db: repeated echoes of the skin's layers.

@@ -36,7 +36,10 @@ APICAL_COSINE, ANTERIOR_COSINE = (0.62, 0.8), (0.2, 0.45)
 
 LEVEL = (-0.02, 0.06, 0.94, 1.0)  # of a short axis along the ventricle
 ROOT_REACH_MM = 26.0  # what of the aorta counts as the root
-DEPTH_MM, OPENING_DEG = 160.0, 80.0  # a usual sector: what lies outside it is not seen
+DEPTH_MM, OPENING_DEG = (
+    160.0,
+    80.0,
+)  # of a usual sector, whatever is shown: areas within it count
 PICTURE_PX, SUBPIXEL_BITS = 80, 4  # 2 mm a pixel
 APICAL_BEAM, ANTERIOR_BEAM = as_float32([0, 0, -1]), direction(300.0)
 

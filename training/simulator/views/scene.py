@@ -8,7 +8,8 @@ from training.simulator.arrays import Float32Array, IntArray
 from training.simulator.heart.surfaces import Surface
 
 SLICE_OFFSETS_MM = (-2.0, 0.0, 2.0)
-"""A beam is 3-6 mm thick across the plane: three parallel cuts 2 mm apart stand for it; their mean is shown."""
+"""A beam is 3-6 mm thick across the plane: three parallel cuts 2 mm apart stand for it. Tissue shows as
+their mean; what is thin (leaflets, cusps, the pericardium) is drawn where the middle one cuts it."""
 
 CENTRE_SLICE = 1
 
