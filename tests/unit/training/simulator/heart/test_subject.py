@@ -21,6 +21,21 @@ def test_drawn_sizes_stay_within_human_ranges() -> None:
     assert all(6 <= heart.posterior_wall_mm <= 18 for heart in hearts)
 
 
+def test_walls_and_heart_rates_lie_where_their_sources_do() -> None:
+    subjects = [draw_subject(seed) for seed in range(2000)]
+    for is_male, septum_mm, posterior_mm in ((True, 10.9, 10.1), (False, 9.9, 9.2)):
+        hearts = [subject for subject in subjects if subject.is_male == is_male]
+        assert abs(np.mean([heart.septum_mm for heart in hearts]) - septum_mm) < 0.2  # 3 standard errors
+        assert abs(np.mean([heart.posterior_wall_mm for heart in hearts]) - posterior_mm) < 0.2
+    rates = [subject.heart_rate_bpm for subject in subjects]
+    assert abs(np.mean(rates) - 70) < 1
+    assert abs(np.std(rates) - 14) < 1
+    weak = [subject.lvef_fraction < 0.42 for subject in subjects]
+    moves_less = np.array([subject.hypokinesis is not None for subject in subjects])
+    assert abs(moves_less[weak].mean() - 0.5) < 0.07
+    assert abs(moves_less[np.logical_not(weak)].mean() - 0.08) < 0.025
+
+
 def test_big_hearts_eject_less() -> None:
     hearts = [draw_subject(seed) for seed in range(400)]
     correlation = np.corrcoef([heart.lv_ed_volume_ml for heart in hearts], [heart.lvef_fraction for heart in hearts])[
