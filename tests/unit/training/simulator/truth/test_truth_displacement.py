@@ -7,9 +7,11 @@ import pytest
 
 from tests.unit.training.simulator.truth.recordings import record, record_egg, screen
 from training.simulator.arrays import BoolArray
+from training.simulator.cine import simulate_cine
 from training.simulator.truth.displacement import LEAST_PX, displacement
 from training.simulator.truth.fitting import carry_mask, dice, find_crossing, fit_masks
 from training.simulator.truth.masks import structure_masks
+from training.simulator.views.names import view_of
 
 DICE_LIMIT = 0.97
 FINE_PX = 280  # .57 mm a pixel: at 112 pixels the steps of a mask's edge alone cost a thin wall .03
@@ -47,6 +49,23 @@ def test_masks_are_carried_to_the_next_frame(plane: str, seed: int, step_ms: flo
     assert (moved.leaves.any() and moved.enters.any()) == (plane == "psax_mitral")
     unmoved = [dice(wall[t], wall[t + 1]) for t in steps]
     assert min(unmoved) < DICE_LIMIT - 0.02  # or there would be nothing to carry
+
+
+@pytest.mark.parametrize("plane", ["psax_aortic", "a5c", "rv_inflow", "rv_outflow", "subcostal", "suprasternal"])
+def test_masks_of_a_cine_as_it_is_drawn_are_carried_too(plane: str) -> None:
+    times_ms = np.arange(8) * 60.0
+    recording = simulate_cine(11, view_of(plane), "unity", plane=plane, frame_times_ms=times_ms).truth.recording
+    assert recording is not None
+    moved = displacement(recording)
+    crossed = []
+    for mask in structure_masks(recording).values():
+        for t in range(len(moved.px)):
+            before, after = mask[t] & ~moved.leaves[t], mask[t + 1] & ~moved.enters[t]
+            if min(before.sum(), after.sum()) >= LEAST_PX:
+                assert dice(carry_mask(before, moved.px[t]), after) >= DICE_LIMIT
+                crossed.append(before.sum() < mask[t].sum() / 2)
+    assert len(crossed) >= 14
+    assert sum(crossed) <= 1  # aorta in the five-chamber plane, once
 
 
 @pytest.mark.parametrize("is_flipped", [False, True])
