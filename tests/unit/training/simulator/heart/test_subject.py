@@ -21,7 +21,7 @@ def test_drawn_sizes_stay_within_human_ranges() -> None:
     assert all(6 <= heart.posterior_wall_mm <= 18 for heart in hearts)
 
 
-def test_walls_and_heart_rates_lie_where_their_sources_do() -> None:
+def test_walls_heart_rates_and_weak_territories_are_as_said() -> None:
     subjects = [draw_subject(seed) for seed in range(2000)]
     for is_male, septum_mm, posterior_mm in ((True, 10.9, 10.1), (False, 9.9, 9.2)):
         hearts = [subject for subject in subjects if subject.is_male == is_male]
