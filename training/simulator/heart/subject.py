@@ -80,7 +80,8 @@ def draw_subject(seed: int) -> Subject:
         its correlation with the volume. Lang 2015, J Am Soc Echocardiogr 28:1: sinus 34 and 30 +- 3 mm, annulus and
         ascending aorta in its proportion. Muraru 2014, pubmed 24096712: aortic wall 2.4 +- 0.8 mm. PMC10258802:
         leaflets 16 +- 2 and 9 +- 2 mm a metre of height.
-        Settings of ours, not drawn from these but with them beside. Walls: Marcomichelakis 1983, Int J Cardiol 4:405, medians of healthy
+        Settings of ours, not drawn from these but with them beside.
+        Walls: Marcomichelakis 1983, Int J Cardiol 4:405, medians of healthy
         people from 20-29 to 60-70 years: septum 8.3 to 11.2 mm, posterior 7.5 to 9.8; ours are 10.9 and 10.1 in men,
         9.9 and 9.2 in women at the mean, as in the old, so that two septa in three are above Lang's normal 10 and 9 mm.
         Thicker ones beyond, one in eight: pubmed 8682120, hypertrophy in 14 % of men and 20 % of women with normal
