@@ -173,8 +173,8 @@ Adjust = Callable[[StyleDraw], StyleDraw]
 def set_up(order: Order, adjust: Adjust | None = None) -> Studio:
     """Draw plane, style and scanner of an order; `adjust` changes what was drawn of the style."""
     drawn = draw_style(order.style, order.recording)
-    if order.aim.zoom_mm is not None:
-        drawn = zoomed(drawn, order.aim.zoom_mm, order.rng(83))
+    if order.aim.zoom_down_mm is not None:
+        drawn = zoomed(drawn, order.aim.zoom_down_mm, order.rng(83))
     if adjust is not None:
         drawn = adjust(drawn)
     cut = CutHeart(order.heart, order.aim.pose_at(0.0))

@@ -33,7 +33,7 @@ CROP_ZOOM = (1.15, 1.5)
 BOX_HEIGHT, BOX_SHAPE = (0.42, 0.75), (0.8, 1.35)  # share of the depth; width over height
 BOX_MIDDLE, BOX_ASIDE = (0.45, 0.62), (-0.09, 0.09)  # its middle, shares of the depth
 AIMED_HEIGHT = (0.48, 0.8)  # of a rectangle that is laid on purpose
-BOX_TOP, BOX_FAR_ASIDE = 0.02, 0.18  # least depth of a rectangle; how far beside the probe one is laid on purpose
+BOX_TOP = 0.02  # least depth of a rectangle
 PIECE_CHANCE = 0.4  # of a zoom that cuts between two depths and angles, not a rectangle
 PIECE_NEAR, PIECE_FAR = (0.15, 0.35), (0.75, 0.95)  # shares of the depth
 SHADOW_WIDTH, SHADOW_DB = (0.02, 0.07), (5.0, 20.0)
@@ -133,14 +133,18 @@ class StyleDraw:
         return dataclasses.replace(self, zoom=1.0, box=None, piece=None, cut_sides=(0.0, 0.0))
 
 
-def zoomed(drawn: StyleDraw, centre_mm: tuple[float, float], rng: np.random.Generator) -> StyleDraw:
-    """Give the same with a rectangle enlarged about a place of the plane, (right, down) mm, inside the sector."""
-    depth_mm = drawn.scanner.depth_mm
-    high = _between(rng, AIMED_HEIGHT)
-    aside = float(np.clip(centre_mm[0] / depth_mm, -BOX_FAR_ASIDE, BOX_FAR_ASIDE))
-    middle = float(np.clip(centre_mm[1] / depth_mm, BOX_TOP + high / 2, 1 - high / 2))
-    box = _box(rng, high, aside, middle)
-    return dataclasses.replace(drawn.without_zoom(), box=box)
+def zoomed(drawn: StyleDraw, down_mm: float, rng: np.random.Generator) -> StyleDraw:
+    """Give the same with a rectangle enlarged, its middle `down_mm` under the probe.
+
+    Where in the sector the rectangle lies is drawn as in any zoom; the depth is then set for it. So its outline does
+    not tell what is looked at.
+    """
+    box, middle = _draw_box(rng, AIMED_HEIGHT)
+    deeper = down_mm / (middle * drawn.scanner.depth_mm)
+    scanner = dataclasses.replace(
+        drawn.scanner, depth_mm=drawn.scanner.depth_mm * deeper, focus_mm=drawn.scanner.focus_mm * deeper
+    )
+    return dataclasses.replace(drawn.without_zoom(), box=box, scanner=scanner, start_mm=drawn.start_mm * deeper)
 
 
 STYLES: tuple[str, ...] = tuple(catalogue())
@@ -250,13 +254,15 @@ def _draw_zoom(sector: SectorRecipe, rng: np.random.Generator) -> tuple[Box | No
         return None, None
     if rng.random() < PIECE_CHANCE:
         return None, (_between(rng, PIECE_NEAR), _between(rng, PIECE_FAR))
-    high, middle, aside = _between(rng, BOX_HEIGHT), _between(rng, BOX_MIDDLE), _between(rng, BOX_ASIDE)
-    return _box(rng, high, aside, middle), None
+    return _draw_box(rng, BOX_HEIGHT)[0], None
 
 
-def _box(rng: np.random.Generator, high: float, aside: float, middle: float) -> Box:
+def _draw_box(rng: np.random.Generator, height: Range) -> tuple[Box, float]:
+    """A rectangle and the depth of its middle, in shares of the depth."""
+    high, middle, aside = _between(rng, height), _between(rng, BOX_MIDDLE), _between(rng, BOX_ASIDE)
     wide = high * _between(rng, BOX_SHAPE)
-    return Box(aside - wide / 2, max(middle - high / 2, BOX_TOP), aside + wide / 2, min(middle + high / 2, 1.0))
+    box = Box(aside - wide / 2, max(middle - high / 2, BOX_TOP), aside + wide / 2, min(middle + high / 2, 1.0))
+    return box, middle
 
 
 def _draw_scanner(

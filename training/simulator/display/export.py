@@ -20,8 +20,8 @@ LEAST_LOSS = 0.95  # a picture that keeps this share of its pixels along an axis
 LEAST_SIGMA_PX = 0.25  # a narrower blur or tremble does not show
 LEAST_NOISE_GREY = 0.5
 CODED_FROM_SCALE = 0.6  # pictures much smaller than their export do not show its blocks
-LARGE_PX = 260  # a picture up to this height shows each of its pixels
-FINE_QUALITY = 70  # a larger one coded at least so finely looks the same: milliseconds for nothing
+SMALL_CLIP_PX = 260  # up to this height lines may have been left out
+CODED = (Codec.JPEG, Codec.MJPEG, Codec.H264)
 DEBLOCKED_SIGMA_PX = 0.6  # of H.264's in-loop filter, by eye
 NOISE_ALONG_PX = 1.2  # a tape's noise is longer than high
 DITHER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], dtype=np.float32) / 16 - 0.5
@@ -29,7 +29,7 @@ DITHER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]
 
 def conversion(style: StyleDraw, screen: Screen) -> int:
     """OpenCV's flag for scan conversion: a small clip made by leaving out pixels has its lines left out too."""
-    is_sampled = style.export.kernel is Kernel.NEAREST and screen.height_px <= LARGE_PX
+    is_sampled = style.export.kernel is Kernel.NEAREST and screen.height_px <= SMALL_CLIP_PX
     return cv2.INTER_NEAREST if is_sampled else cv2.INTER_LINEAR
 
 
@@ -40,7 +40,7 @@ def dress(grey: ByteArray, screen: Screen, style: StyleDraw, seed: Sequence[int]
     if export.line_jitter_px * scale > LEAST_SIGMA_PX or export.noise_grey * scale > LEAST_NOISE_GREY:
         picture = _play_tape(picture, export, scale, np.random.default_rng([*seed, 83, _tick(time_ms)]))
     picture = _shade(picture, export)
-    if _is_coding_seen(picture, export, scale):
+    if export.codec in CODED and scale >= CODED_FROM_SCALE:
         picture = _code(picture, export)
     return as_bytes(picture * mask)
 
@@ -98,11 +98,6 @@ def _shade(picture: ByteArray, export: Export) -> ByteArray:
     step = np.float32(255 / (export.grey_levels - 1))
     pattern = np.tile(DITHER, (height // 4 + 1, width // 4 + 1))[:height, :width]
     return np.clip(np.rint(picture / step + pattern) * step, 0, 255).astype(np.uint8)
-
-
-def _is_coding_seen(picture: ByteArray, export: Export, scale: float) -> bool:
-    is_coarse = picture.shape[0] <= LARGE_PX or export.quality < FINE_QUALITY
-    return export.codec in (Codec.JPEG, Codec.MJPEG, Codec.H264) and scale >= CODED_FROM_SCALE and is_coarse
 
 
 def _code(picture: ByteArray, export: Export) -> ByteArray:

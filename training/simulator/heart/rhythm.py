@@ -9,11 +9,10 @@ from training.simulator.heart.subject import Subject
 
 BEATS_DRAWN = 48
 MITRAL_CLOSURE_AFTER_Q_MS = 55.0  # electromechanical delay
-ISOVOLUMIC_CONTRACTION_MS = 40.0  # Copenhagen City Heart Study
-ISOVOLUMIC_RELAXATION_MS = 90.0
+ISOVOLUMIC_CONTRACTION_MS, ISOVOLUMIC_RELAXATION_MS = 40.0, 96.0  # means, Copenhagen City Heart Study
 EARLY_WAVE_MS = 225.0
 ATRIAL_WAVE_MS = 125.0
-EARLY_FILLING_SHARE = 0.68
+EARLY_FILLING_SHARE, SLOW_FILLING_SHARE = 0.68, 0.06  # of the stroke; the atrium pushes the rest
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,7 @@ class Rhythm:
 
 
 def draw_rhythm(subject: Subject, seed: int) -> Rhythm:
-    """Draw the beats of one recording: beat to beat +- 3 %, or 18 % when fibrillating.
-
-    Then no flow nor valve has an atrial wave; four hundredths of the stroke still come late.
-    """
+    """Draw the beats of one recording: beat to beat +- 3 %, or 18 % when fibrillating; then there is no atrial wave."""
     rng = np.random.default_rng([seed, 23])
     spread = 0.18 if subject.is_fibrillating else 0.03
     factor = np.clip(rng.normal(1, spread, BEATS_DRAWN), 0.6, 1.6)
@@ -87,16 +83,18 @@ def _state_in_beat(time_ms: float, beat_ms: float, subject: Subject) -> HeartSta
     ejection_start_ms = ISOVOLUMIC_CONTRACTION_MS
     filling_start_ms = es_ms + min(ISOVOLUMIC_RELAXATION_MS, 0.35 * (beat_ms - es_ms))
     filling_ms = beat_ms - filling_start_ms
-    atrial_ms = min(ATRIAL_WAVE_MS, 0.4 * filling_ms)
+    atrial_ms = min(ATRIAL_WAVE_MS, 0.4 * filling_ms) if not subject.is_fibrillating else 0.0
     early_ms = min(EARLY_WAVE_MS, filling_ms - 0.6 * atrial_ms)
     atrial_start_ms = beat_ms - atrial_ms
-    early_share = EARLY_FILLING_SHARE if not subject.is_fibrillating else 0.9
     ejected = _ease(time_ms / es_ms)
-    refilled = early_share * _ease((time_ms - filling_start_ms) / early_ms)
-    slow = (time_ms - filling_start_ms - early_ms) / max(atrial_start_ms - filling_start_ms - early_ms, 1.0)
-    refilled += 0.06 * _ease(slow) + (0.94 - early_share) * _ease((time_ms - atrial_start_ms) / atrial_ms)
-    early = _bump(time_ms, filling_start_ms, early_ms)
-    atrial = 0.0 if subject.is_fibrillating else _bump(time_ms, atrial_start_ms, atrial_ms)
+    refilled = _ease((time_ms - filling_start_ms) / early_ms)
+    early, atrial = _bump(time_ms, filling_start_ms, early_ms), 0.0
+    if not subject.is_fibrillating:
+        refilled *= EARLY_FILLING_SHARE
+        refilled += SLOW_FILLING_SHARE * _ease((time_ms - filling_start_ms) / filling_ms)
+        pushed = _ease((time_ms - atrial_start_ms) / atrial_ms)
+        refilled += (1 - EARLY_FILLING_SHARE - SLOW_FILLING_SHARE) * pushed
+        atrial = _bump(time_ms, atrial_start_ms, atrial_ms)
     opened = _ease((time_ms - filling_start_ms) / 60)
     closing = _ease((beat_ms - time_ms) / 55)
     rest = 0.38 * opened * closing

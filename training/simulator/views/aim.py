@@ -40,6 +40,8 @@ ZOOMED_ON = {
 """Landmarks that a zoom is centred between; in the other planes the left ventricle's axis."""
 
 LV_AXIS = ("mitral_centre", "lv_apex")
+ZOOM_ASIDE_MM = 5.0  # deviation of what is zoomed on from the middle line
+ZOOM_LEAST_DOWN_MM = 65.0  # a rectangle laid less deep would show no more than an apex
 MIDDLE_OF_THE_BEAT = HeartState(0.4, 0.4, 0.0, 0.0, 0.0, 0.0, 800.0)
 DRAWS, NARROWING = 12, 0.85  # each new draw of a view is held a little better than the one before
 
@@ -97,7 +99,7 @@ class Aim:
         swept: half of the way that is swept; below 0 from end to start.
         drift_mm: [3] amplitude of the drift: right, down, out.
         drift_ms, drift_phase: its period, and where in it the cine begins, radians.
-        zoom_mm: what a zoom is centred on, right and down in the plane; None shows all.
+        zoom_down_mm: how deep what is zoomed on lies, under the probe; None shows all.
     """
 
     plane: str
@@ -108,7 +110,7 @@ class Aim:
     drift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     drift_ms: float = 1.0
     drift_phase: float = 0.0
-    zoom_mm: tuple[float, float] | None = None
+    zoom_down_mm: float | None = None
 
     def pose_at(self, time_ms: float) -> Pose:
         """Where the plane lies at a time in ms."""
@@ -134,17 +136,22 @@ def draw_aim(heart: Heart, plane: str, rng: np.random.Generator, scale: float = 
     """
     first, last = SWEEPS.get(plane, (plane, plane))
     start = standard_pose(heart, first, draw_hand(first, rng, scale))
+    end = standard_pose(heart, last, draw_hand(last, rng, scale)) if plane in SWEEPS else start
+    zoom_mm = _draw_zoom(heart, plane, start, rng)
+    if zoom_mm is not None:  # it is brought under the probe first
+        beside = as_float32([zoom_mm[0] - rng.normal(0, ZOOM_ASIDE_MM), 0, 0])
+        start, end = moved(start, beside), moved(end, beside)
     drift = [float(scale * rng.normal(0, most)) for most in DRIFT_MM]
     return Aim(
         plane=plane,
         start=start,
-        end=standard_pose(heart, last, draw_hand(last, rng, scale)) if plane in SWEEPS else start,
+        end=end,
         sweep_ms=float(rng.uniform(*SWEEP_MS)),
         swept=float(rng.choice((-1, 1)) * rng.uniform(*SWEPT)) if plane in SWEEPS else 0.0,
         drift_mm=(drift[0], drift[1], drift[2]),
         drift_ms=float(rng.uniform(*DRIFT_MS)),
         drift_phase=float(rng.uniform(0, 2 * np.pi)),
-        zoom_mm=_draw_zoom(heart, plane, start, rng),
+        zoom_down_mm=None if zoom_mm is None else max(zoom_mm[1], ZOOM_LEAST_DOWN_MM),
     )
 
 
@@ -193,7 +200,7 @@ def draw_hand(plane: str, rng: np.random.Generator, scale: float) -> Hand:
 
 
 def _draw_zoom(heart: Heart, plane: str, pose: Pose, rng: np.random.Generator) -> tuple[float, float] | None:
-    """Draw what a zoom is centred on: a place between the landmarks that are zoomed on in this plane, or None."""
+    """Draw a place between the landmarks that are zoomed on in this plane, (right, down) mm; None shows all."""
     if rng.random() >= ZOOM_CHANCES.get(plane, ZOOMED_SHARE):
         return None
     names = ZOOMED_ON.get(SWEEPS.get(plane, (plane,))[0], LV_AXIS)

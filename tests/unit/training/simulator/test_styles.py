@@ -22,6 +22,7 @@ from training.simulator.styles import (
     draw_style,
     family_of,
     view_shares,
+    zoomed,
 )
 
 SEEDS = [(seed, 1, 2) for seed in range(60)]
@@ -100,6 +101,20 @@ def test_narrow_zoomed_cut_and_mirrored_sectors_are_some_of_all() -> None:
     assert 0.1 < shares["cut"] < 0.35
     assert 0.03 < shares["mirrored"] < 0.12
     assert 0.1 < shares["squeezed"] < 0.4
+
+
+def test_the_outline_of_a_zoom_does_not_tell_how_deep_it_looks() -> None:
+    for seed in SEEDS:
+        drawn = draw_style("random", seed)
+        near, far = (zoomed(drawn, down_mm, np.random.default_rng(seed)) for down_mm in (50.0, 110.0))
+        assert near.box == far.box
+        assert near.start_mm / near.scanner.depth_mm == pytest.approx(far.start_mm / far.scanner.depth_mm)
+        assert near.scanner.focus_mm / near.scanner.depth_mm == pytest.approx(
+            far.scanner.focus_mm / far.scanner.depth_mm
+        )
+        assert near.box is not None
+        assert near.box.top * near.scanner.depth_mm < 50 < near.box.bottom * near.scanner.depth_mm
+        assert far.box.top * far.scanner.depth_mm < 110 < far.box.bottom * far.scanner.depth_mm
 
 
 def test_the_random_style_is_wider_than_any_source_and_within_what_a_scanner_can() -> None:

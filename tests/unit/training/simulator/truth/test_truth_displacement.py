@@ -28,7 +28,7 @@ FINE_PX = 280  # .57 mm a pixel: at 112 pixels the steps of a mask's edge alone 
         ("oblique", 3, 60),
         ("psax_mitral", 3, 20),  # the ring of muscle opens and closes; atria and ventricles take turns
         ("psax_mid", 3, 50),
-        ("psax_apex", 21, 40),
+        ("psax_apex", 3, 40),
     ],
 )
 def test_masks_are_carried_to_the_next_frame(plane: str, seed: int, step_ms: float) -> None:
