@@ -154,4 +154,6 @@ def _deny(reason: Reason, found: str, expected: str) -> AccessDeniedError:
 
 
 def _refuse(found: str, expected: str) -> ConfigError:
-    return ConfigError(found=found, expected=expected, advice="Correct the file that ECHOPLANE_GATEWAY_SITES names.")
+    return ConfigError(
+        found=found, expected=expected, advice="Correct the file that ECHOPLANE_GATEWAY_SITES_FILE names."
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,37 +12,22 @@ import pytest
 import pytest_asyncio
 import trustme
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from echoplane.v1 import synthesis_pb2, view_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2
 
+from services.client import TRIAL_KEY as CLIENTS_TRIAL_KEY
 from services.runtime.access import TRIAL_KEY, AccessInterceptor, current_caller
 from services.runtime.rpc import ErrorInterceptor
-from services.runtime.sites import SITE_URI, Sites
+from services.runtime.sites import Sites
+from tests.certificates import DAY, Identity, issue
 
 FILES: tuple[Any, ...] = (view_pb2.DESCRIPTOR, synthesis_pb2.DESCRIPTOR)
 OURS: tuple[Any, ...] = tuple(
     method for file in FILES for service in file.services_by_name.values() for method in service.methods
 )
 HEALTH: Any = health_pb2.DESCRIPTOR.services_by_name["Health"].methods_by_name["Check"]
-DAY = datetime.timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Identity:
-    """A client certificate and its key, PEM."""
-
-    certificate: x509.Certificate
-    key_pem: bytes
-
-    @property
-    def fingerprint(self) -> str:
-        return self.certificate.fingerprint(hashes.SHA256()).hex()
 
 
 @dataclass(frozen=True)
@@ -57,7 +41,7 @@ class House:
     async def call(self, method: Any, identity: Identity | None, trial: str = "example") -> bytes:
         """Call a method with an empty message; give the bytes of the first answer."""
         root = self.authority.cert_pem.bytes()
-        pair = (None, None) if identity is None else (identity.key_pem, pem(identity.certificate))
+        pair = (None, None) if identity is None else (identity.key_pem, identity.pem)
         credentials = grpc.ssl_channel_credentials(root, *pair)
         metadata = ((TRIAL_KEY, trial),) if trial else ()
         async with grpc.aio.secure_channel(f"127.0.0.1:{self.port}", credentials) as untyped:
@@ -69,33 +53,6 @@ class House:
                 async for answer in channel.unary_stream(path)(b"", metadata=metadata, timeout=10):
                     return bytes(answer)
             return bytes(await channel.unary_unary(path)(b"", metadata=metadata, timeout=10))
-
-
-def issue(authority: trustme.CA, site: str, ends: datetime.timedelta = DAY) -> Identity:
-    """Make a client certificate that names a site and ends so long from now."""
-    signer = serialization.load_pem_private_key(authority.private_key_pem.bytes(), None)
-    issuer = x509.load_pem_x509_certificate(authority.cert_pem.bytes()).subject
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
-    assert isinstance(signer, ec.EllipticCurvePrivateKey)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "client")]))
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - 3 * DAY)
-        .not_valid_after(now + ends)
-        .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(SITE_URI + site)]), critical=False)
-        .sign(signer, hashes.SHA256())
-    )
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return Identity(certificate, secret)
-
-
-def pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def path_of(method: Any) -> str:
@@ -181,6 +138,10 @@ async def test_every_call_is_refused_to_everyone_but_a_listed_site(house: House,
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await house.call(method, identity, trial)
         assert (caught.value.code(), reason_of(caught.value)) == (code, reason)
+
+
+def test_the_client_names_the_trial_where_it_is_looked_for() -> None:
+    assert CLIENTS_TRIAL_KEY == TRIAL_KEY
 
 
 async def test_a_site_with_one_trial_need_not_name_it(house: House) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from echoplane.v1 import synthesis_pb2, view_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +30,15 @@ def sites(tmp_path: Path) -> Sites:
     path = tmp_path / "sites.yaml"
     path.write_text(yaml.safe_dump(FILE))
     return Sites.load(path, METHODS)
+
+
+def test_the_example_that_ships_is_one() -> None:
+    everything = [method.name for file in (view_pb2, synthesis_pb2) for method in methods_of(file.DESCRIPTOR)]
+    assert set(Sites.load(Path("deploy/sites/example.yaml"), everything).sites) == {"north", "lab"}
+
+
+def methods_of(file: Any) -> list[Any]:
+    return [method for service in file.services_by_name.values() for method in service.methods]
 
 
 def certificate(*names: str, fingerprint: str = "cd" * 32) -> Certificate:
