@@ -15,6 +15,9 @@ from google.rpc import error_details_pb2, status_pb2
 CHUNK_BYTES = 256 * 1024
 """A quarter of what one message may carry."""
 
+TRIAL_KEY = "echoplane-trial"
+"""Metadata that names the trial of a call."""
+
 _NOBODY_THERE = (
     "Found no gateway that answers at that address; expected one. "
     "Start it (`make serve`), check host and port, and give its authority (--ca) where it uses TLS."
@@ -51,9 +54,11 @@ class Client:
     Args:
         address: host:port.
         tls: how to encrypt; None speaks plain text, for loopback.
+        trial: for which trial; a site that takes part in one only need not say.
     """
 
-    def __init__(self, address: str, tls: Tls | None = None) -> None:
+    def __init__(self, address: str, tls: Tls | None = None, trial: str = "") -> None:
+        self._metadata = ((TRIAL_KEY, trial),) if trial else ()
         if tls is None:
             self._channel = grpc.aio.insecure_channel(address)
         else:
@@ -86,7 +91,8 @@ class Client:
             CallError: the call ended in a status.
         """
         with _translated():
-            return await self._stub.PredictView(_messages(data, header or view_pb2.CineHeader()), timeout=timeout_s)
+            messages = _messages(data, header or view_pb2.CineHeader())
+            return await self._stub.PredictView(messages, timeout=timeout_s, metadata=self._metadata)
 
     async def generate_batch(
         self, request: synthesis_pb2.GenerateBatchRequest, timeout_s: float | None = None
@@ -96,7 +102,7 @@ class Client:
         Raises:
             CallError: the call ended in a status.
         """
-        call = self._synthesis.GenerateBatch(request, timeout=timeout_s)
+        call = self._synthesis.GenerateBatch(request, timeout=timeout_s, metadata=self._metadata)
         try:
             with _translated():
                 async for response in call:
@@ -113,7 +119,8 @@ class Client:
             CallError: the call ended in a status.
         """
         with _translated():
-            return (await self._synthesis.CreateSynthesisJob(request, timeout=timeout_s)).job
+            told = await self._synthesis.CreateSynthesisJob(request, timeout=timeout_s, metadata=self._metadata)
+            return told.job
 
     async def get_synthesis_job(self, job_id: str, timeout_s: float = 60.0) -> synthesis_pb2.SynthesisJob:
         """Ask how far a job is.
@@ -123,7 +130,8 @@ class Client:
         """
         request = synthesis_pb2.GetSynthesisJobRequest(job_id=job_id)
         with _translated():
-            return (await self._synthesis.GetSynthesisJob(request, timeout=timeout_s)).job
+            told = await self._synthesis.GetSynthesisJob(request, timeout=timeout_s, metadata=self._metadata)
+            return told.job
 
     async def list_synthesis_jobs(
         self, page_size: int = 0, page_token: str = "", timeout_s: float = 60.0
@@ -135,7 +143,7 @@ class Client:
         """
         request = synthesis_pb2.ListSynthesisJobsRequest(page_size=page_size, page_token=page_token)
         with _translated():
-            return await self._synthesis.ListSynthesisJobs(request, timeout=timeout_s)
+            return await self._synthesis.ListSynthesisJobs(request, timeout=timeout_s, metadata=self._metadata)
 
     async def cancel_synthesis_job(self, job_id: str, timeout_s: float = 60.0) -> synthesis_pb2.SynthesisJob:
         """Stop a job and have its images removed.
@@ -145,7 +153,8 @@ class Client:
         """
         request = synthesis_pb2.CancelSynthesisJobRequest(job_id=job_id)
         with _translated():
-            return (await self._synthesis.CancelSynthesisJob(request, timeout=timeout_s)).job
+            told = await self._synthesis.CancelSynthesisJob(request, timeout=timeout_s, metadata=self._metadata)
+            return told.job
 
 
 @contextmanager

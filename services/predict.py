@@ -40,6 +40,7 @@ _INFER_TIMEOUT_S = 30.0
 _INTERRUPTED = 130
 """What a shell says of a command that Ctrl-C ended."""
 
+Trial = Annotated[str, typer.Option(help="Trial to ask the gateway for; not needed by a site that is in one only.")]
 PemFile = Annotated[Path | None, typer.Option(help="PEM file, for a server with TLS.", exists=True, dir_okay=False)]
 
 
@@ -55,6 +56,7 @@ class Order:
         options: how to read it.
         server: host:port of a gateway, or empty for the model right here.
         tls: how to encrypt on the way there.
+        trial: for which the gateway is asked; empty where the site has one only.
         repository: folder of the models, for right here.
         recalibration: file of a site's own calibration, for right here, or None.
         workers: files in hand at the same time.
@@ -67,6 +69,7 @@ class Order:
     options: IntakeOptions = field(default_factory=IntakeOptions)
     server: str = ""
     tls: Tls | None = None
+    trial: str = ""
     repository: Path = Path("model_repository")
     recalibration: Path | None = None
     workers: int = 1
@@ -85,6 +88,7 @@ def predict(  # noqa: PLR0913, PLR0917 - one argument an option
     ca: PemFile = None,
     certificate: PemFile = None,
     key: PemFile = None,
+    trial: Trial = "",
     model_repository: Annotated[Path, typer.Option(help="Folder of the models.")] = Order.repository,
     recalibration: Annotated[
         Path | None,
@@ -145,6 +149,7 @@ def predict(  # noqa: PLR0913, PLR0917 - one argument an option
         options=IntakeOptions(selection=selection, max_frames=max_frames),
         server=server,
         tls=read_tls(ca, certificate, key),
+        trial=trial,
         repository=model_repository,
         recalibration=recalibration,
         workers=workers or _cores(),
@@ -268,7 +273,7 @@ class _InOrder:
 
 async def _open_asker(order: Order, stack: AsyncExitStack, sandbox: Sandbox, threads: Executor) -> Asker:
     if order.server:
-        return AskServer(await stack.enter_async_context(Client(order.server, order.tls)))
+        return AskServer(await stack.enter_async_context(Client(order.server, order.tls, order.trial)))
     model = OnnxBackend(order.repository, VIEW_CLASSIFIER, workers=order.workers)
     stack.push_async_callback(model.close)
     backend = recalibrated(model, order.recalibration)

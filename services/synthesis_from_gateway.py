@@ -50,6 +50,7 @@ class There:
     Attributes:
         address: host:port.
         tls: how to encrypt.
+        trial: for which it is asked; empty where the site has one only.
         job: the request_id of a job; empty to have the images sent here.
         out: folder or URL for those.
         aside: where people read.
@@ -57,6 +58,7 @@ class There:
 
     address: str
     tls: Tls | None
+    trial: str
     job: str
     out: str
     aside: Console
@@ -69,7 +71,7 @@ class There:
         """
         order = wish.order(None, _MOST_IMAGES)
         try:
-            async with Client(self.address, self.tls) as client:
+            async with Client(self.address, self.tls, self.trial) as client:
                 return await (self._follow(client, order) if self.job else self._receive(client, order))
         except CallError as error:
             raise EchoplaneError(

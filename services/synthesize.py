@@ -21,7 +21,7 @@ from services.cine.errors import ConfigError, EchoplaneError
 from services.models.onnx_backend import OnnxBackend
 from services.models.repository import read_card
 from services.models.spec import ECHO_SYNTHESIZER
-from services.predict import PemFile, read_tls
+from services.predict import PemFile, Trial, read_tls
 from services.runtime.logs import configure_logs
 from services.synthesis.batch_folder import batch_name, save_sheet
 from services.synthesis.copies import CopyFiles, open_copy_check
@@ -70,6 +70,7 @@ def synthesize(  # noqa: PLR0913, PLR0917 - one argument an option
     ca: PemFile = None,
     certificate: PemFile = None,
     key: PemFile = None,
+    trial: Trial = "",
     model_repository: Annotated[Path, typer.Option(help="Folder of the models.")] = Path("model_repository"),
     copy_index: Annotated[
         Path | None,
@@ -121,7 +122,7 @@ def synthesize(  # noqa: PLR0913, PLR0917 - one argument an option
     aside = Console(stderr=True)
     try:
         if server:
-            there = There(server, read_tls(ca, certificate, key), job, out, aside)
+            there = There(server, read_tls(ca, certificate, key), trial, job, out, aside)
             manifest = asyncio.run(there.make(wish))
         else:
             here = Here(out, model_repository, copies, engine, threads or len(os.sched_getaffinity(0)), aside)

@@ -24,7 +24,7 @@ PROBE = [sys.executable, "probe.py"]
 def main(command: list[str]) -> int:
     """Run the check; give the exit code."""
     ports = {f"ECHOPLANE_GATEWAY_{name}": str(free_port()) for name in ("PORT", "METRICS_PORT")}
-    environment = {**os.environ, **ports}
+    environment = {**os.environ, **ports, "ECHOPLANE_GATEWAY_HOST": "127.0.0.1"}  # elsewhere it asks who calls
     gateway = subprocess.Popen(command, env=environment)  # noqa: S603 - the image's own entry point
     try:
         is_healthy = wait_until_healthy(gateway, environment)

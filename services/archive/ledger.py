@@ -33,6 +33,8 @@ _PASSING = frozenset(
     {
         *(Reason.QUEUE_FULL, Reason.READER_UNAVAILABLE, Reason.DEADLINE, Reason.REQUEST_MALFORMED, Reason.CONFIG),
         *(Reason.MODEL_UNAVAILABLE, Reason.MODEL_TIMEOUT, Reason.MODEL_CONTRACT),
+        *(Reason.QUOTA, Reason.UNAUTHENTICATED, Reason.SITE_DENIED, Reason.CERTIFICATE_DENIED),
+        *(Reason.TRIAL_DENIED, Reason.METHOD_DENIED),
         *(Reason.LIMIT_TIME, Reason.LIMIT_MEMORY),  # may be the machine's fault
     }
 )

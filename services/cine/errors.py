@@ -6,7 +6,9 @@ EchoplaneError
 │   ├── CineUnsupportedError  the bytes are sound, Echoplane does not read that kind
 │   ├── LimitExceededError    larger, longer or slower than a named limit
 │   └── RequestInvalidError   the request itself is malformed
-├── CapacityError         the queue is full; try again later
+├── CapacityError         the queue is full, or the site's quota used up; try again later
+├── UnauthenticatedError  nobody knows who calls
+├── AccessDeniedError     this site may not do that
 ├── ReaderUnavailableError  the process that reads cines is restarting
 ├── DeadlineError         the caller took too long to send
 ├── StorageError          images or the list of jobs cannot be written or read (yet)
@@ -50,6 +52,12 @@ class Reason(StrEnum):
     JOB_UNKNOWN = "JOB_UNKNOWN"
     STORAGE = "STORAGE"
     QUEUE_FULL = "QUEUE_FULL"
+    QUOTA = "QUOTA"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    SITE_DENIED = "SITE_DENIED"
+    CERTIFICATE_DENIED = "CERTIFICATE_DENIED"
+    TRIAL_DENIED = "TRIAL_DENIED"
+    METHOD_DENIED = "METHOD_DENIED"
     READER_UNAVAILABLE = "READER_UNAVAILABLE"
     DEADLINE = "DEADLINE"
     MODEL_UNAVAILABLE = "MODEL_UNAVAILABLE"
@@ -96,17 +104,37 @@ class RequestInvalidError(InputError):
 
 
 class CapacityError(EchoplaneError):
-    """The queue is full.
+    """The queue is full, or the site's quota used up.
 
     Args:
         retry_after_s: when trying again makes sense, s.
+        reason: QUEUE_FULL or QUOTA.
     """
 
     retryable = True
 
-    def __init__(self, *, found: str, expected: str, advice: str, retry_after_s: float = 1.0) -> None:
-        super().__init__(Reason.QUEUE_FULL, found=found, expected=expected, advice=advice)
+    def __init__(
+        self,
+        *,
+        found: str,
+        expected: str,
+        advice: str,
+        retry_after_s: float = 1.0,
+        reason: Reason = Reason.QUEUE_FULL,
+    ) -> None:
+        super().__init__(reason, found=found, expected=expected, advice=advice)
         self.retry_after_s = retry_after_s
+
+
+class UnauthenticatedError(EchoplaneError):
+    """Nobody knows who calls."""
+
+    def __init__(self, *, found: str, expected: str, advice: str) -> None:
+        super().__init__(Reason.UNAUTHENTICATED, found=found, expected=expected, advice=advice)
+
+
+class AccessDeniedError(EchoplaneError):
+    """It is known who calls, and that site may not do this."""
 
 
 class ReaderUnavailableError(EchoplaneError):

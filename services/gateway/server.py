@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from services.cine.errors import ConfigError
 from services.gateway.assess import Assessor
 from services.gateway.metrics import GatewayMetrics
-from services.gateway.settings import BackendKind, GatewaySettings
+from services.gateway.settings import BackendKind, GatewaySettings, Profile
 from services.gateway.synthesis import Synthesis, open_synthesis
 from services.gateway.view_service import METHOD, ViewService
 from services.models.backend import Backend
@@ -29,11 +29,21 @@ from services.models.priority import Gate, InteractiveBackend
 from services.models.recalibration import recalibrated
 from services.models.spec import VIEW_CLASSIFIER
 from services.models.triton_backend import connect_triton
+from services.runtime.access import AccessInterceptor
 from services.runtime.rpc import Admission, ErrorInterceptor
 from services.runtime.sandbox import Sandbox, SandboxLimits
+from services.runtime.sites import Sites
 
 SERVICE = view_pb2.DESCRIPTOR.services_by_name["ViewService"].full_name
 SYNTHESIS_SERVICE = synthesis_pb2.DESCRIPTOR.services_by_name["SynthesisService"].full_name
+METHODS = tuple(
+    method.name
+    for file in (view_pb2, synthesis_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+)
+"""All that a site may be allowed."""
+
 _READINESS_PERIOD_S = 2.0
 _MAX_MESSAGE_BYTES = 64 * 2**20
 """gRPC refuses larger ones by itself, with no reason; up to here a chunk that is too large hears what is allowed."""
@@ -99,7 +109,7 @@ async def _run(
     settings: GatewaySettings, service: ViewService, synthesis: Synthesis | None, registry: CollectorRegistry
 ) -> None:
     server = grpc.aio.server(
-        interceptors=[ErrorInterceptor()],
+        interceptors=_interceptors(settings),
         options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES)],
     )
     healthy = health.aio.HealthServicer()
@@ -109,7 +119,8 @@ async def _run(
     if synthesis is not None:
         synthesis_pb2_grpc.add_SynthesisServiceServicer_to_server(synthesis.service, server)
         names.append(SYNTHESIS_SERVICE)
-    reflection.enable_server_reflection(names, server)
+    if settings.profile is Profile.DEMO:
+        reflection.enable_server_reflection(names, server)
     port = _bind(server, settings)
     exporter, _ = _start_metrics(settings, registry)
     await _tell_readiness(service, synthesis, healthy)
@@ -130,6 +141,14 @@ async def _run(
         await server.stop(settings.drain_timeout_s)
         exporter.shutdown()
     _log.info("stopped")
+
+
+def _interceptors(settings: GatewaySettings) -> list[grpc.aio.ServerInterceptor]:
+    """Give what every call goes through; in the demo profile nobody is asked who they are, and the log says so."""
+    if settings.sites_file is None:
+        _log.warning("demo_profile", message="Anybody on this machine may do anything. For sites set PROFILE=site.")
+        return [ErrorInterceptor()]
+    return [ErrorInterceptor(), AccessInterceptor(Sites.load(settings.sites_file, METHODS))]
 
 
 def _bind(server: grpc.aio.Server, settings: GatewaySettings) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
@@ -22,11 +23,22 @@ class BackendKind(StrEnum):
     TRITON = "triton"
 
 
+class Profile(StrEnum):
+    """Who is let in."""
+
+    DEMO = "demo"
+    SITE = "site"
+
+
 class GatewaySettings(ProcessSettings):
     """Defaults serve a laptop on loopback."""
 
     prefix = "ECHOPLANE_GATEWAY_"
 
+    profile: Profile = Field(
+        Profile.DEMO, description="demo (anybody, on loopback only) or site (mutual TLS and the sites file)"
+    )
+    sites_file: Path | None = Field(None, description="YAML of who may do what, in the profile site")
     host: str = Field("127.0.0.1", description="address that gRPC and metrics bind to")
     port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes a free one")
     metrics_port: int = Field(9464, ge=0, le=65535, description="Prometheus port; 0 takes a free one")
@@ -91,6 +103,17 @@ class GatewaySettings(ProcessSettings):
             raise ValueError("mutual TLS needs the server's certificate and key file too")
         return self
 
+    @model_validator(mode="after")
+    def _somebody_is_asked_who_they_are(self) -> Self:
+        if self.profile is Profile.SITE:
+            if self.tls_client_ca_file is None or self.sites_file is None:
+                raise ValueError("the profile site needs TLS_CLIENT_CA_FILE and SITES_FILE")
+        elif self.sites_file is not None:
+            raise ValueError("SITES_FILE holds in the profile site (PROFILE=site)")
+        elif not _is_loopback(self.host):
+            raise ValueError("the profile demo lets anybody in, so HOST must be loopback; else set PROFILE=site")
+        return self
+
     @property
     def read_limits(self) -> ReadLimits:
         """What a cine may cost: every limit is the setting of its name, but for the bytes of a request."""
@@ -101,3 +124,10 @@ class GatewaySettings(ProcessSettings):
     def onnx_provider(self) -> Provider:
         """The provider by its onnxruntime name."""
         return Provider[self.provider]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

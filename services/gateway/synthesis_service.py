@@ -24,6 +24,7 @@ from services.gateway.synthesis_messages import (
     to_job,
     to_response,
 )
+from services.runtime.access import current_caller
 from services.runtime.rpc import Admission
 from services.synthesis.generate import Made, Studio
 from services.synthesis.ledger import Ledger
@@ -68,6 +69,7 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
         with self._counted(METHOD) as asked:
             asked.request_id = checked_identifier("request_id", request.request_id) or uuid.uuid4().hex
             order = read_order(request, self.studio.identity.styles, self.max_batch_images)
+            _charge(order)
             identity = self.studio.identity
             generator: synthesis_pb2.Generator | None = to_generator(
                 identity, await asyncio.to_thread(self.card, identity.sha256)
@@ -106,7 +108,10 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
             asked.request_id = request_id = checked_identifier("request_id", request.request_id, least=1)
             identity = self.studio.identity
             order = read_order(request, identity.styles, self.max_job_images)
-            job = await self._ask(lambda ledger: ledger.create(request_id, order, identity.sha256, time.time()))
+            site = _site() or ""
+            job = await self._ask(
+                lambda ledger: ledger.create(request_id, order, identity.sha256, time.time(), site=site)
+            )
             self.wake()
             return synthesis_pb2.CreateSynthesisJobResponse(job=to_job(job))
 
@@ -115,7 +120,8 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
     ) -> synthesis_pb2.GetSynthesisJobResponse:
         """Say how far a job is."""
         with self._counted("GetSynthesisJob"):
-            job = await self._ask(lambda ledger: ledger.get(request.job_id))
+            site = _site()
+            job = await self._ask(lambda ledger: ledger.get(request.job_id, site))
             return synthesis_pb2.GetSynthesisJobResponse(job=to_job(job))
 
     async def ListSynthesisJobs(  # noqa: N802
@@ -124,7 +130,8 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
         """List jobs, the newest first."""
         with self._counted("ListSynthesisJobs"):
             size, before = read_page(request)
-            jobs = await self._ask(lambda ledger: ledger.newest(size, before))
+            site = _site()
+            jobs = await self._ask(lambda ledger: ledger.newest(size, before, site))
             token = str(jobs[-1].number) if len(jobs) == size and jobs[-1].number > 1 else ""
             return synthesis_pb2.ListSynthesisJobsResponse(jobs=[to_job(job) for job in jobs], next_page_token=token)
 
@@ -133,7 +140,8 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
     ) -> synthesis_pb2.CancelSynthesisJobResponse:
         """Have a job cancelled."""
         with self._counted("CancelSynthesisJob"):
-            job = await self._ask(lambda ledger: ledger.cancel(request.job_id))
+            site = _site()
+            job = await self._ask(lambda ledger: ledger.cancel(request.job_id, site))
             self.wake()
             return synthesis_pb2.CancelSynthesisJobResponse(job=to_job(job))
 
@@ -167,3 +175,20 @@ class _Asked:
     """What is known of a request, once it is known to be well formed."""
 
     request_id = ""
+
+
+def _site() -> str | None:
+    """Whose jobs a caller may see; None where sites are not told apart."""
+    caller = current_caller()
+    return None if caller is None else caller.site
+
+
+def _charge(order: Order) -> None:
+    """Count the images of an order against the site's quota.
+
+    Raises:
+        CapacityError: they are more than it has left.
+    """
+    caller = current_caller()
+    if caller is not None:
+        caller.quota.images.take(order.total)

@@ -24,6 +24,7 @@ from services.gateway.assess import Assessment, Assessor
 from services.gateway.metrics import GatewayMetrics
 from services.models.repository import ModelIdentity
 from services.models.spec import VIEW_CLASSIFIER
+from services.runtime.access import current_caller
 from services.runtime.rpc import Admission
 
 METHOD = "PredictView"
@@ -132,7 +133,7 @@ class _Upload:
 
     def __init__(self, limits: ReadLimits, admission: Admission) -> None:
         self.chunks = bytearray()
-        self._limits, self._admission = limits, admission
+        self._limits, self._admission, self._caller = limits, admission, current_caller()
 
     async def receive(self, requests: AsyncIterator[view_pb2.PredictViewRequest]) -> view_pb2.CineHeader:
         """Take one header, then chunks until the stream is half-closed.
@@ -140,7 +141,7 @@ class _Upload:
         Raises:
             RequestInvalidError: the messages are not in that order, or the header is malformed.
             LimitExceededError: the cine is too large.
-            CapacityError: all cines together are too large.
+            CapacityError: all cines together are too large, or the site's quota is used up.
         """
         header: view_pb2.CineHeader | None = None
         async for request in requests:
@@ -162,6 +163,8 @@ class _Upload:
         self._limits.check_bytes(len(self.chunks) + len(chunk))
         self._admission.take_bytes(len(chunk))
         self.chunks += chunk
+        if self._caller is not None:
+            self._caller.quota.received_bytes.take(len(chunk))
 
     def release(self) -> None:
         """Give the bytes back to the process."""

@@ -23,11 +23,14 @@ DRAIN_S = 0.5
 """How long a refused caller may go on sending before it hears of it."""
 
 _DETAILS_KEY = "grpc-status-details-bin"
-_OURS = "/echoplane."
+OURS = "/echoplane."
+"""Paths of our own methods begin so."""
 
 _CODES: tuple[tuple[type[errors.EchoplaneError], grpc.StatusCode], ...] = (
     (errors.InputError, grpc.StatusCode.INVALID_ARGUMENT),
     (errors.CapacityError, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (errors.UnauthenticatedError, grpc.StatusCode.UNAUTHENTICATED),
+    (errors.AccessDeniedError, grpc.StatusCode.PERMISSION_DENIED),
     (errors.DeadlineError, grpc.StatusCode.DEADLINE_EXCEEDED),
     (errors.ModelTimeoutError, grpc.StatusCode.DEADLINE_EXCEEDED),
     (errors.ModelUnavailableError, grpc.StatusCode.UNAVAILABLE),
@@ -73,7 +76,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         """Wrap the behaviour of our own methods; leave those of others (health, reflection) as they are."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or not method.startswith(_OURS):
+        if handler is None or not method.startswith(OURS):
             return handler
         parse = _typed(handler.request_deserializer)
         if handler.stream_unary is not None:
@@ -96,7 +99,7 @@ def _guarded_upload(behaviour: Any, method: str) -> Any:
         except Exception as error:
             status = _told(error, method)
         await _drain(context)
-        return await _abort(context, status)
+        return await abort(context, status)
 
     return guarded
 
@@ -109,7 +112,7 @@ def _guarded_question(behaviour: Any, parse: Callable[[bytes], Any], method: str
             raise
         except Exception as error:
             status = _told(error, method)
-        return await _abort(context, status)
+        return await abort(context, status)
 
     return guarded
 
@@ -125,7 +128,7 @@ def _guarded_stream(behaviour: Any, parse: Callable[[bytes], Any], method: str) 
             raise
         except Exception as error:
             status = _told(error, method)
-        await _abort(context, status)
+        await abort(context, status)
 
     return guarded
 
@@ -171,7 +174,8 @@ def _typed(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any]
     return parse
 
 
-async def _abort(context: grpc.aio.ServicerContext[Any, Any], status: status_pb2.Status) -> NoReturn:
+async def abort(context: grpc.aio.ServicerContext[Any, Any], status: status_pb2.Status) -> NoReturn:
+    """End a call with a rich status."""
     code = next(code for code in grpc.StatusCode if code.value[0] == status.code)
     await context.abort(code, status.message, ((_DETAILS_KEY, status.SerializeToString()),))
 

@@ -26,7 +26,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   job_id TEXT NOT NULL UNIQUE,
-  request_id TEXT NOT NULL UNIQUE,
+  site TEXT NOT NULL DEFAULT '',
+  request_id TEXT NOT NULL,
   plan TEXT NOT NULL,
   total INTEGER NOT NULL,
   model_sha256 TEXT NOT NULL,
@@ -37,7 +38,8 @@ CREATE TABLE IF NOT EXISTS jobs (
   message TEXT NOT NULL DEFAULT '',
   manifest TEXT NOT NULL DEFAULT '',
   created_s REAL NOT NULL,
-  ended_s REAL NOT NULL DEFAULT 0
+  ended_s REAL NOT NULL DEFAULT 0,
+  UNIQUE (site, request_id)
 );
 CREATE TABLE IF NOT EXISTS images (
   job_id TEXT NOT NULL,
@@ -58,6 +60,9 @@ SELECT number, job_id, request_id, plan, total, model_sha256, state, reason, mes
   (SELECT coalesce(sum(attempt), 0) FROM images WHERE images.job_id = jobs.job_id)
 FROM jobs
 """
+
+_OF_REQUEST = "WHERE site = ? AND request_id = ?"
+_OF_SITE = "site = coalesce(?, site)"
 
 
 class JobState(StrEnum):
@@ -162,8 +167,18 @@ class Ledger:
             database.execute("PRAGMA journal_mode = WAL")
             database.executescript(_SCHEMA)
 
-    def create(self, request_id: str, order: Order, model_sha256: str, now_s: float, job_id: str = "") -> Job:
+    def create(
+        self, request_id: str, order: Order, model_sha256: str, now_s: float, job_id: str = "", site: str = ""
+    ) -> Job:
         """Write a job down, or give the one that is there for that request; without a name it gets a random one.
+
+        Args:
+            request_id: what the site calls it; two sites may call theirs the same.
+            order: what is to be made.
+            model_sha256: of the weights that are to make it.
+            now_s: seconds since 1970.
+            job_id: its name.
+            site: whose it is; empty where sites are not told apart.
 
         Raises:
             RequestInvalidError: that one is of another order.
@@ -171,7 +186,7 @@ class Ledger:
         """
         text = order.to_json()
         with self._transaction() as database:
-            if not _jobs(database, "WHERE request_id = ?", request_id):
+            if not _jobs(database, _OF_REQUEST, site, request_id):
                 (count,) = database.execute("SELECT count(*) FROM jobs WHERE ended_s = 0").fetchone()
                 if count >= self._most_open:
                     raise CapacityError(
@@ -181,11 +196,11 @@ class Ledger:
                         retry_after_s=10.0,
                     )
                 database.execute(
-                    "INSERT INTO jobs (job_id, request_id, plan, total, model_sha256, state, created_s)"
-                    " VALUES (?, ?, ?, ?, ?, 'QUEUED', ?)",
-                    (job_id or uuid.uuid4().hex, request_id, text, order.total, model_sha256, now_s),
+                    "INSERT INTO jobs (job_id, site, request_id, plan, total, model_sha256, state, created_s)"
+                    " VALUES (?, ?, ?, ?, ?, ?, 'QUEUED', ?)",
+                    (job_id or uuid.uuid4().hex, site, request_id, text, order.total, model_sha256, now_s),
                 )
-            (job,) = _jobs(database, "WHERE request_id = ?", request_id)
+            (job,) = _jobs(database, _OF_REQUEST, site, request_id)
         if job.plan != text:
             raise RequestInvalidError(
                 Reason.REQUEST_ID_TAKEN,
@@ -195,33 +210,35 @@ class Ledger:
             )
         return job
 
-    def get(self, job_id: str) -> Job:
-        """Give a job as it stands.
+    def get(self, job_id: str, site: str | None = None) -> Job:
+        """Give a job as it stands; with `site` only if it is that one's.
 
         Raises:
             JobUnknownError: there is none.
         """
         with self._open() as database:
-            return _only(_jobs(database, "WHERE job_id = ?", job_id))
+            return _only(_jobs(database, f"WHERE job_id = ? AND {_OF_SITE}", job_id, site))
 
-    def newest(self, count: int, before: int | None = None) -> list[Job]:
+    def newest(self, count: int, before: int | None = None, site: str | None = None) -> list[Job]:
         """Give jobs, the newest first.
 
         Args:
             count: at most so many.
             before: only jobs of lower numbers.
+            site: only this one's.
         """
-        limit = 2**62 if before is None else before
+        limit, order = 2**62 if before is None else before, "ORDER BY number DESC LIMIT ?"
         with self._open() as database:
-            return _jobs(database, "WHERE number < ? ORDER BY number DESC LIMIT ?", limit, count)
+            return _jobs(database, f"WHERE number < ? AND {_OF_SITE} {order}", limit, site, count)
 
-    def cancel(self, job_id: str) -> Job:
+    def cancel(self, job_id: str, site: str | None = None) -> Job:
         """Have a job cancelled, by the worker that has it or the next one; one that has ended stays as it is.
 
         Raises:
-            JobUnknownError: there is none.
+            JobUnknownError: there is none; with `site` none of that one's.
         """
         with self._transaction() as database:
+            _only(_jobs(database, f"WHERE job_id = ? AND {_OF_SITE}", job_id, site))
             database.execute(
                 "UPDATE jobs SET due_s = CASE state WHEN 'RUNNING' THEN due_s ELSE 0 END, state = 'CANCELLING'"
                 " WHERE job_id = ? AND state IN ('QUEUED', 'RUNNING', 'WAITING')",
@@ -368,7 +385,7 @@ def _hold(database: sqlite3.Connection, job: Job, owner: str, until_s: float) ->
         raise LeaseLostError
 
 
-def _jobs(database: sqlite3.Connection, condition: str, *values: str | int) -> list[Job]:
+def _jobs(database: sqlite3.Connection, condition: str, *values: str | int | None) -> list[Job]:
     return [
         Job(number, job_id, request_id, plan, total, sha, JobState(state), done, replaced, *texts, *times)
         for number, job_id, request_id, plan, total, sha, state, *rest, done, replaced in database.execute(

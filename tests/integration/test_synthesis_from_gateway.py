@@ -45,7 +45,7 @@ async def served(
 
 
 def there(address: str, folder: Path, job: str = "") -> There:
-    return There(address, None, job, str(folder / "here"), Console(file=io.StringIO()))
+    return There(address, None, "", job, str(folder / "here"), Console(file=io.StringIO()))
 
 
 async def test_a_stream_and_a_job_are_the_same_batch_and_copies_are_told_as_replaced(tmp_path: Path) -> None:

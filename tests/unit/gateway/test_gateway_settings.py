@@ -8,7 +8,7 @@ import pytest
 
 from services.cine.budget import ReadLimits
 from services.cine.errors import ConfigError
-from services.gateway.settings import BackendKind, GatewaySettings
+from services.gateway.settings import BackendKind, GatewaySettings, Profile
 from services.models.onnx_backend import Provider
 
 PREFIX = "ECHOPLANE_GATEWAY_"
@@ -47,6 +47,30 @@ def test_half_of_tls_stops_the_start(variables: dict[str, str]) -> None:
 @pytest.mark.parametrize("more", [{}, {"TLS_CLIENT_CA_FILE": "ca.pem"}])
 def test_whole_tls_is_taken(more: dict[str, str]) -> None:
     assert load(TLS_CERTIFICATE_FILE="a.pem", TLS_KEY_FILE="k.pem", **more).tls_key_file is not None
+
+
+TLS = {"TLS_CERTIFICATE_FILE": "a.pem", "TLS_KEY_FILE": "k.pem", "TLS_CLIENT_CA_FILE": "ca.pem"}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.0.1", "::1", "localhost"])
+def test_without_sites_only_this_machine_is_served(host: str) -> None:
+    assert load(HOST=host).profile is Profile.DEMO
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.4", "::", "echo.example"])
+def test_nobody_else_is_let_in_unasked(host: str) -> None:
+    for variables in ({}, TLS):
+        with pytest.raises(ConfigError, match="PROFILE=site"):
+            load(HOST=host, **variables)
+    assert load(HOST=host, PROFILE="site", SITES_FILE="sites.yaml", **TLS).sites_file is not None
+
+
+def test_the_profile_site_needs_mutual_tls_and_the_sites_file() -> None:
+    for variables in ({}, TLS, {"SITES_FILE": "sites.yaml"}):
+        with pytest.raises(ConfigError, match="the profile site needs"):
+            load(PROFILE="site", **variables)
+    with pytest.raises(ConfigError, match="PROFILE=site"):
+        load(SITES_FILE="sites.yaml", **TLS)
 
 
 @pytest.mark.parametrize(

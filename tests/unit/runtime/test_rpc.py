@@ -30,7 +30,9 @@ OWN_REASON: tuple[tuple[type[errors.EchoplaneError], Reason, grpc.StatusCode], .
     (errors.ModelContractError, Reason.MODEL_CONTRACT, grpc.StatusCode.FAILED_PRECONDITION),
     (errors.ConfigError, Reason.CONFIG, grpc.StatusCode.INTERNAL),
     (errors.StorageError, Reason.STORAGE, grpc.StatusCode.UNAVAILABLE),
+    (errors.UnauthenticatedError, Reason.UNAUTHENTICATED, grpc.StatusCode.UNAUTHENTICATED),
 )
+DENIALS = (Reason.SITE_DENIED, Reason.CERTIFICATE_DENIED, Reason.TRIAL_DENIED, Reason.METHOD_DENIED)
 GIVEN_REASON = (
     errors.CineUnreadableError,
     errors.CineUnsupportedError,
@@ -44,9 +46,12 @@ def every_error() -> list[tuple[errors.EchoplaneError, Reason, grpc.StatusCode]]
     own = [(kind(**PARTS), reason, code) for kind, reason, code in OWN_REASON]
     gone = (errors.ReaderUnavailableError(), Reason.READER_UNAVAILABLE, grpc.StatusCode.UNAVAILABLE)
     unknown = (errors.JobUnknownError(), Reason.JOB_UNKNOWN, grpc.StatusCode.NOT_FOUND)
-    left = set(Reason) - {reason for _, reason, _ in own} - {Reason.READER_UNAVAILABLE, Reason.JOB_UNKNOWN}
+    quota = errors.CapacityError(**PARTS, reason=Reason.QUOTA), Reason.QUOTA, grpc.StatusCode.RESOURCE_EXHAUSTED
+    denied = [(errors.AccessDeniedError(r, **PARTS), r, grpc.StatusCode.PERMISSION_DENIED) for r in DENIALS]
+    told = [*own, gone, unknown, quota, *denied]
+    left = set(Reason) - {reason for _, reason, _ in told}
     given = [(kind(r, **PARTS), r, grpc.StatusCode.INVALID_ARGUMENT) for kind in GIVEN_REASON for r in sorted(left)]
-    return [*own, gone, unknown, *given]
+    return [*told, *given]
 
 
 def detail(error: errors.EchoplaneError, kind: type[Message]) -> Message | None:

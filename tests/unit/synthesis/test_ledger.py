@@ -188,3 +188,16 @@ def test_a_change_that_fails_half_way_leaves_nothing(ledger: Ledger) -> None:
         ledger.record(job, "me", rows_that_break(), 10.0)
     assert isinstance(caught.value.__cause__, sqlite3.IntegrityError)
     assert ledger.rows(job) == []
+
+
+def test_a_site_sees_and_cancels_its_own_jobs_only(ledger: Ledger) -> None:
+    north, south = (ledger.create("r", ORDER, SHA, 0.0, site=site) for site in ("north", "south"))
+    assert north.job_id != south.job_id
+    assert ledger.create("r", ORDER, SHA, 1.0, site="north").job_id == north.job_id
+    assert [job.job_id for job in ledger.newest(10, site="south")] == [south.job_id]
+    assert len(ledger.newest(10)) == 2
+    for ask in (ledger.get, ledger.cancel):
+        with pytest.raises(JobUnknownError):
+            ask(north.job_id, "south")
+    assert ledger.get(north.job_id).state is JobState.QUEUED
+    assert ledger.cancel(north.job_id, "north").state is JobState.CANCELLING

@@ -1,0 +1,115 @@
+"""The gateway in the profile site: listed sites with their certificates, and nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+import trustme
+import yaml
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from deploy.demo.gateway import Gateway, GatewayDidNotStartError, running_gateway
+from services.client import CallError, Client, Tls
+from tests.certificates import DAY, Identity, issue
+
+METHODS = ["PredictView", "GenerateBatch"]
+SITES = {
+    "sites": {
+        "north": {"trials": {"example": METHODS, "other": ["PredictView"]}},
+        "small": {"trials": {"example": METHODS}, "quota": {"megabytes_per_hour": 1, "images_per_day": 3}},
+    }
+}
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def settings_in(folder: Path, authority: trustme.CA, sites: object) -> dict[str, str]:
+    """Write certificate, key, authority and sites into a folder; give the settings that name them."""
+    own = authority.issue_cert("127.0.0.1")
+    own.cert_chain_pems[0].write_to_path(folder / "certificate")
+    own.private_key_pem.write_to_path(folder / "key")
+    authority.cert_pem.write_to_path(folder / "authority")
+    (folder / "sites.yaml").write_text(yaml.safe_dump(sites))
+    names = ("TLS_CERTIFICATE_FILE", "TLS_KEY_FILE", "TLS_CLIENT_CA_FILE", "SITES_FILE")
+    files = ("certificate", "key", "authority", "sites.yaml")
+    return {"PROFILE": "site"} | {name: str(folder / file) for name, file in zip(names, files, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def gateway(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    folder = tmp_path_factory.mktemp("site")
+    with running_gateway(folder / "log", settings_in(folder, authority, SITES)) as running:
+        yield running
+
+
+def tls_of(authority: trustme.CA, identity: Identity | None) -> Tls:
+    root = authority.cert_pem.bytes()
+    return Tls(root) if identity is None else Tls(root, identity.pem, identity.key_pem)
+
+
+async def ask(gateway: Gateway, tls: Tls, trial: str, data: bytes = b"") -> str:
+    """Send something that is no cine; give the reason that it was refused with."""
+    async with Client(gateway.address, tls, trial) as client:
+        with pytest.raises(CallError) as caught:
+            await client.predict_view(data, timeout_s=10)
+    return caught.value.reason or caught.value.code
+
+
+async def test_a_listed_site_is_answered_and_everybody_else_refused(gateway: Gateway, authority: trustme.CA) -> None:
+    north = tls_of(authority, issue(authority, "north"))
+    assert await ask(gateway, north, "example") == "EMPTY"  # it was let in and its file looked at
+    assert await ask(gateway, north, "other") == "EMPTY"
+    assert await ask(gateway, north, "") == "TRIAL_DENIED"  # which of the two?
+    assert await ask(gateway, north, "third") == "TRIAL_DENIED"
+    assert await ask(gateway, tls_of(authority, issue(authority, "south")), "example") == "SITE_DENIED"
+    for stranger in (None, issue(authority, "north", ends=-DAY), issue(trustme.CA(), "north")):
+        assert await ask(gateway, tls_of(authority, stranger), "example") == "UNAVAILABLE"
+
+
+async def test_a_method_that_is_not_listed_is_denied(gateway: Gateway, authority: trustme.CA) -> None:
+    async with Client(gateway.address, tls_of(authority, issue(authority, "north")), "example") as client:
+        with pytest.raises(CallError) as caught:
+            await client.list_synthesis_jobs()
+    assert caught.value.reason in ("METHOD_DENIED", "")  # a gateway without a synthesizer does not know it at all
+    assert caught.value.code in ("PERMISSION_DENIED", "UNIMPLEMENTED")
+
+
+async def test_bytes_are_counted_against_the_site(gateway: Gateway, authority: trustme.CA) -> None:
+    small = tls_of(authority, issue(authority, "small"))
+    assert await ask(gateway, small, "example", b"x" * 600_000) == "FORMAT_UNKNOWN"
+    assert await ask(gateway, small, "example", b"x" * 600_000) == "QUOTA"
+    assert await ask(gateway, tls_of(authority, issue(authority, "north")), "example", b"x" * 600_000) == (
+        "FORMAT_UNKNOWN"
+    )
+
+
+def test_its_methods_are_not_told_to_whoever_asks(gateway: Gateway, authority: trustme.CA) -> None:
+    identity = issue(authority, "north")
+    credentials = grpc.ssl_channel_credentials(authority.cert_pem.bytes(), identity.key_pem, identity.pem)
+    with grpc.secure_channel(gateway.address, credentials) as channel:
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        asked = reflection_pb2.ServerReflectionRequest(list_services="")
+        with pytest.raises(grpc.RpcError) as caught:
+            next(iter(stub.ServerReflectionInfo(iter([asked]), timeout=10)))
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_sites_file_with_a_method_that_does_not_exist_stops_the_start(authority: trustme.CA, tmp_path: Path) -> None:
+    wrong = {"sites": {"north": {"trials": {"example": ["PredictVeiw"]}}}}
+    settings = settings_in(tmp_path, authority, wrong)
+    with pytest.raises(GatewayDidNotStartError, match="PredictVeiw"), running_gateway(tmp_path / "log", settings):
+        pass
+
+
+def test_the_demo_says_loudly_that_it_asks_nobody(tmp_path: Path) -> None:
+    with running_gateway(tmp_path / "log"):
+        pass
+    lines = (tmp_path / "log").read_text()
+    assert '"demo_profile"' in lines
+    assert '"warning"' in lines
