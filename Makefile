@@ -70,7 +70,7 @@ test-unit: .venv-dev/installed ## the fast tests
 	@OMP_NUM_THREADS=1 $(DEV)/pytest tests/unit --numprocesses 2 --cov=services.cine --cov-report= --cov-fail-under=95
 
 .PHONY: peers
-peers: .venv-dev/installed ## install what the tests talk to: a real Triton server, real dcmtk
+peers: .venv-dev/installed ## install what the tests talk to: a real Triton server, real dcmtk and dicom3tools
 	@tests/integration/triton/install.sh
 	@tests/integration/dcmtk.sh
 

@@ -1,0 +1,1 @@
+"""The acquisition site: what comes from its scanners, and what goes back to its archive."""
