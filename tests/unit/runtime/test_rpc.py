@@ -42,11 +42,14 @@ GIVEN_REASON = (
 def every_error() -> list[tuple[errors.EchoplaneError, Reason, grpc.StatusCode]]:
     """One of each class, and of each class that is given its reason one of each reason."""
     own = [(kind(**PARTS), reason, code) for kind, reason, code in OWN_REASON]
-    gone = (errors.ReaderUnavailableError(), Reason.READER_UNAVAILABLE, grpc.StatusCode.UNAVAILABLE)
-    unknown = (errors.JobUnknownError(), Reason.JOB_UNKNOWN, grpc.StatusCode.NOT_FOUND)
-    left = set(Reason) - {reason for _, reason, _ in own} - {Reason.READER_UNAVAILABLE, Reason.JOB_UNKNOWN}
+    fixed: list[tuple[errors.EchoplaneError, Reason, grpc.StatusCode]] = [
+        (errors.ReaderUnavailableError(), Reason.READER_UNAVAILABLE, grpc.StatusCode.UNAVAILABLE),
+        (errors.JobUnknownError(), Reason.JOB_UNKNOWN, grpc.StatusCode.NOT_FOUND),
+        (errors.StudyUnknownError(), Reason.STUDY_UNKNOWN, grpc.StatusCode.NOT_FOUND),
+    ]
+    left = set(Reason) - {reason for _, reason, _ in [*own, *fixed]}
     given = [(kind(r, **PARTS), r, grpc.StatusCode.INVALID_ARGUMENT) for kind in GIVEN_REASON for r in sorted(left)]
-    return [*own, gone, unknown, *given]
+    return [*own, *fixed, *given]
 
 
 def detail(error: errors.EchoplaneError, kind: type[Message]) -> Message | None:

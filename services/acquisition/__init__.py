@@ -1,0 +1,1 @@
+"""What happens at an acquisition site: studies, and what a trial still misses of them."""
