@@ -49,6 +49,12 @@ def test_whole_tls_is_taken(more: dict[str, str]) -> None:
     assert load(TLS_CERTIFICATE_FILE="a.pem", TLS_KEY_FILE="k.pem", **more).tls_key_file is not None
 
 
+@pytest.mark.parametrize("name", ["TRIAL_PROTOCOL", "STUDY_KEY_FILE"])
+def test_half_of_the_study_review_stops_the_start(name: str) -> None:
+    with pytest.raises(ConfigError, match="study review needs both"):
+        load(**{name: "a file"})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
