@@ -89,6 +89,12 @@ def test_a_review_is_final_after_the_quiet_time_and_open_again_with_a_late_cine(
     assert review_study(PROTOCOL, cines, late.final_s + 1e9).state is ReviewState.FINAL
 
 
+def test_the_quiet_time_runs_from_the_last_cine() -> None:
+    cines = [cine(1, received_s=1_000.0), cine(2, received_s=40.0)]
+    for now_s, state in ((1_000.0 + QUIET_S - 0.001, ReviewState.OPEN), (1_000.0 + QUIET_S, ReviewState.FINAL)):
+        assert review_study(PROTOCOL, cines, now_s).state is state
+
+
 def test_a_cine_counts_from_the_least_confidence_on() -> None:
     cines = [cine(1, confidence=0.7), cine(2, confidence=0.699), cine(3, findings=(TINT,)), cine(4, findings=(COLOUR,))]
     four, plax = review_study(PROTOCOL, cines, 0.0).views

@@ -239,8 +239,13 @@ async def test_what_another_process_records_is_seen_a_little_later(tmp_path: Pat
     other.record(UID, NAME, cine(1, received_s=time.time()))
     async with aclosing(desk.watch()) as watching:
         assert (await soon(watching)).cines == 1
+        change = asyncio.create_task(soon(watching))
+        async with asyncio.timeout(20.0):
+            while desk.studies.reads < 4:
+                await asyncio.sleep(0.01)
+        assert not change.done(), "told of what did not change"
         other.record(UID, NAME, cine(2, received_s=time.time()))
-        assert (await soon(watching)).cines == 2
+        assert (await change).cines == 2
 
 
 async def test_a_watched_review_becomes_final_by_itself_and_a_late_cine_opens_it(tmp_path: Path) -> None:
