@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 import grpc
-from echoplane.v1 import synthesis_pb2, synthesis_pb2_grpc, view_pb2, view_pb2_grpc
+from echoplane.v1 import study_pb2, study_pb2_grpc, synthesis_pb2, synthesis_pb2_grpc, view_pb2, view_pb2_grpc
 from google.rpc import error_details_pb2, status_pb2
 
 CHUNK_BYTES = 256 * 1024
@@ -68,6 +68,7 @@ class Client:
         self._synthesis: synthesis_pb2_grpc.SynthesisServiceAsyncStub = synthesis_pb2_grpc.SynthesisServiceStub(
             self._channel
         )
+        self._studies: study_pb2_grpc.StudyServiceAsyncStub = study_pb2_grpc.StudyServiceStub(self._channel)
 
     async def __aenter__(self) -> Self:
         return self
@@ -155,6 +156,42 @@ class Client:
         with _translated():
             told = await self._synthesis.CancelSynthesisJob(request, timeout=timeout_s, metadata=self._metadata)
             return told.job
+
+    async def get_study_review(self, study_id: str, timeout_s: float = 60.0) -> study_pb2.StudyReview:
+        """Ask what a study has, and what it still misses.
+
+        Args:
+            study_id: as its cines' headers had it.
+            timeout_s: how long the answer may take, s.
+
+        Raises:
+            CallError: the call ended in a status.
+        """
+        request = study_pb2.GetStudyReviewRequest(study_id=study_id)
+        with _translated():
+            told = await self._studies.GetStudyReview(request, timeout=timeout_s, metadata=self._metadata)
+            return told.review
+
+    async def watch_study_review(
+        self, study_id: str, timeout_s: float | None = None
+    ) -> AsyncIterator[study_pb2.StudyReview]:
+        """Give the review of a study as it stands, then each change; it ends by itself when the server stops.
+
+        Args:
+            study_id: as its cines' headers had it.
+            timeout_s: how long to watch, s; then the call ends in DEADLINE_EXCEEDED.
+
+        Raises:
+            CallError: the call ended in a status.
+        """
+        request = study_pb2.WatchStudyReviewRequest(study_id=study_id)
+        call = self._studies.WatchStudyReview(request, timeout=timeout_s, metadata=self._metadata)
+        try:
+            with _translated():
+                async for response in call:
+                    yield response.review
+        finally:
+            call.cancel()
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""The acquisition site: what comes from its scanners, and what goes back to its archive."""
+"""The acquisition site: what comes from its scanners, what a trial still misses, and what goes back to its archive."""

@@ -11,8 +11,9 @@ EchoplaneError
 ├── AccessDeniedError     this site may not do that
 ├── ReaderUnavailableError  the process that reads cines is restarting
 ├── DeadlineError         the caller took too long to send
-├── StorageError          images or the list of jobs cannot be written or read (yet)
+├── StorageError          images, the list of jobs or the record of studies cannot be written or read (yet)
 ├── JobUnknownError       no job of that name
+├── StudyUnknownError     nothing was recorded of that study
 ├── ModelError            the model cannot answer
 │   ├── ModelUnavailableError
 │   ├── ModelTimeoutError
@@ -50,6 +51,8 @@ class Reason(StrEnum):
     REQUEST_MALFORMED = "REQUEST_MALFORMED"
     REQUEST_ID_TAKEN = "REQUEST_ID_TAKEN"
     JOB_UNKNOWN = "JOB_UNKNOWN"
+    STUDY_UNKNOWN = "STUDY_UNKNOWN"
+    STUDY_MISMATCH = "STUDY_MISMATCH"
     STORAGE = "STORAGE"
     QUEUE_FULL = "QUEUE_FULL"
     QUOTA = "QUOTA"
@@ -155,7 +158,7 @@ class DeadlineError(EchoplaneError):
 
 
 class StorageError(EchoplaneError):
-    """Images or the list of jobs cannot be written or read: a full disk, a store that is away."""
+    """Images, the list of jobs or the record of studies cannot be used: a full disk, a store that is away."""
 
     retryable = True
 
@@ -169,6 +172,14 @@ class JobUnknownError(EchoplaneError):
     def __init__(self) -> None:
         found, expected = "no such job", "the job_id of CreateSynthesisJob"
         super().__init__(Reason.JOB_UNKNOWN, found=found, expected=expected, advice="List them (ListSynthesisJobs).")
+
+
+class StudyUnknownError(EchoplaneError):
+    """Nothing was recorded of the study."""
+
+    def __init__(self) -> None:
+        found, expected = "no such study", "one that a cine was sent to (CineHeader.study_id)"
+        super().__init__(Reason.STUDY_UNKNOWN, found=found, expected=expected, advice="Send its first cine, then ask.")
 
 
 class ModelError(EchoplaneError):

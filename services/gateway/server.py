@@ -12,7 +12,7 @@ from wsgiref.simple_server import WSGIServer
 
 import grpc
 import structlog
-from echoplane.v1 import synthesis_pb2, synthesis_pb2_grpc, view_pb2, view_pb2_grpc
+from echoplane.v1 import study_pb2, study_pb2_grpc, synthesis_pb2, synthesis_pb2_grpc, view_pb2, view_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry, start_http_server
@@ -21,6 +21,9 @@ from services.cine.errors import ConfigError
 from services.gateway.assess import Assessor
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.settings import BackendKind, GatewaySettings, Profile
+from services.gateway.study_desk import open_study_desk
+from services.gateway.study_service import METHOD as WATCH_METHOD
+from services.gateway.study_service import StudyService
 from services.gateway.synthesis import Synthesis, open_synthesis
 from services.gateway.view_service import METHOD, ViewService
 from services.models.backend import Backend
@@ -36,9 +39,10 @@ from services.runtime.sites import Sites
 
 SERVICE = view_pb2.DESCRIPTOR.services_by_name["ViewService"].full_name
 SYNTHESIS_SERVICE = synthesis_pb2.DESCRIPTOR.services_by_name["SynthesisService"].full_name
+STUDY_SERVICE = study_pb2.DESCRIPTOR.services_by_name["StudyService"].full_name
 METHODS = tuple(
     method.name
-    for file in (view_pb2, synthesis_pb2)
+    for file in (view_pb2, synthesis_pb2, study_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 )
@@ -57,6 +61,7 @@ async def serve(settings: GatewaySettings) -> None:
     Raises:
         ConfigError: a setting cannot be met.
         ModelError: the model is not there, or not the one this code was built for.
+        StorageError: the record of studies cannot be used.
     """
     registry = CollectorRegistry()
     metrics = GatewayMetrics(registry)
@@ -67,14 +72,17 @@ async def serve(settings: GatewaySettings) -> None:
     threads = ThreadPoolExecutor(settings.max_running_requests, thread_name_prefix="assess")
     try:
         synthesis = await open_synthesis(settings, metrics, gate)
+        desk = open_study_desk(settings)
         service = ViewService(
             assessor=Assessor(sandbox, backend, threads, settings.infer_timeout_s),
             admission=_admission(settings, metrics),
             metrics=metrics,
             limits=settings.read_limits,
             receive_timeout_s=settings.receive_timeout_s,
+            studies=desk,
         )
-        await _run(settings, service, synthesis, registry)
+        studies = None if desk is None else StudyService(desk, _watching(settings, metrics), metrics)
+        await _run(settings, service, synthesis, studies, registry)
     finally:
         if synthesis is not None:
             await synthesis.close()
@@ -106,7 +114,11 @@ async def _open_model(settings: GatewaySettings) -> Backend:
 
 
 async def _run(
-    settings: GatewaySettings, service: ViewService, synthesis: Synthesis | None, registry: CollectorRegistry
+    settings: GatewaySettings,
+    service: ViewService,
+    synthesis: Synthesis | None,
+    studies: StudyService | None,
+    registry: CollectorRegistry,
 ) -> None:
     server = grpc.aio.server(
         interceptors=_interceptors(settings),
@@ -119,6 +131,10 @@ async def _run(
     if synthesis is not None:
         synthesis_pb2_grpc.add_SynthesisServiceServicer_to_server(synthesis.service, server)
         names.append(SYNTHESIS_SERVICE)
+    if studies is not None:
+        study_pb2_grpc.add_StudyServiceServicer_to_server(studies, server)
+        await healthy.set(STUDY_SERVICE, health_pb2.HealthCheckResponse.SERVING)
+        names.append(STUDY_SERVICE)
     if settings.profile is Profile.DEMO:
         reflection.enable_server_reflection(names, server)
     port = _bind(server, settings)
@@ -137,6 +153,8 @@ async def _run(
         readiness.cancel()
         if synthesis is not None:
             await synthesis.stop()
+        if studies is not None:
+            studies.desk.close()
         await healthy.enter_graceful_shutdown()
         await server.stop(settings.drain_timeout_s)
         exporter.shutdown()
@@ -248,4 +266,13 @@ def _admission(settings: GatewaySettings, metrics: GatewayMetrics) -> Admission:
         queued=settings.max_queued_requests,
         max_bytes=settings.max_held_bytes,
         on_change=metrics.queue_depth.labels(METHOD).set,
+    )
+
+
+def _watching(settings: GatewaySettings, metrics: GatewayMetrics) -> Admission:
+    return Admission(
+        running=settings.study_max_watching,
+        queued=0,
+        max_bytes=0,
+        on_change=metrics.queue_depth.labels(WATCH_METHOD).set,
     )

@@ -87,6 +87,14 @@ class GatewaySettings(ProcessSettings):
     synthesis_copy_record: Path | None = Field(
         None, description="file for why images are copies or none; hints at who was trained on, so it stays here"
     )
+    trial_protocol: Path | None = Field(
+        None, description="YAML of the trial whose studies are reviewed; by default none are, and study_id is ignored"
+    )
+    study_database: Path = Field(Path("out/studies.sqlite"), description="record of studies, on a local disk")
+    study_key_file: Path | None = Field(
+        None, description="secret of 32 bytes or more that study UIDs are hashed with; the record needs it for good"
+    )
+    study_max_watching: int = Field(64, ge=1, description="WatchStudyReview calls at the same time")
     sandbox_memory_mib: int = Field(4096, ge=1024, description="address space of the process that reads a cine")
     sandbox_cpu_s: int = Field(20, ge=1, description="processor time for reading a cine")
     sandbox_wall_s: int = Field(30, ge=1, description="time for reading a cine")
@@ -112,6 +120,12 @@ class GatewaySettings(ProcessSettings):
             raise ValueError("SITES_FILE holds in the profile site (PROFILE=site)")
         elif not _is_loopback(self.host):
             raise ValueError("the profile demo lets anybody in, so HOST must be loopback; else set PROFILE=site")
+        return self
+
+    @model_validator(mode="after")
+    def _study_review_is_whole(self) -> Self:
+        if (self.trial_protocol is None) != (self.study_key_file is None):
+            raise ValueError("the study review needs both the trial's protocol and the study key file")
         return self
 
     @property

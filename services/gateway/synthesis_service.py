@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import grpc
-import structlog
 from echoplane.v1 import synthesis_pb2, synthesis_pb2_grpc
 
-from services.cine.errors import DeadlineError, EchoplaneError
+from services.cine.errors import DeadlineError
+from services.gateway.counting import counted
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.synthesis_messages import (
     checked_identifier,
@@ -32,8 +32,6 @@ from services.synthesis.plan import Order, plan
 
 METHOD = "GenerateBatch"
 _T = TypeVar("_T")
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
         self, request: synthesis_pb2.GenerateBatchRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[synthesis_pb2.GenerateBatchResponse]:
         """Make a small batch; a caller who is gone stops it after the inference that runs."""
-        with self._counted(METHOD) as asked:
+        with counted(self.metrics, "synthesis", METHOD) as asked:
             asked.request_id = checked_identifier("request_id", request.request_id) or uuid.uuid4().hex
             order = read_order(request, self.studio.identity.styles, self.max_batch_images)
             _charge(order)
@@ -104,7 +102,7 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
         self, request: synthesis_pb2.CreateSynthesisJobRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> synthesis_pb2.CreateSynthesisJobResponse:
         """Write a job down."""
-        with self._counted("CreateSynthesisJob") as asked:
+        with counted(self.metrics, "synthesis", "CreateSynthesisJob") as asked:
             asked.request_id = request_id = checked_identifier("request_id", request.request_id, least=1)
             identity = self.studio.identity
             order = read_order(request, identity.styles, self.max_job_images)
@@ -119,7 +117,7 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
         self, request: synthesis_pb2.GetSynthesisJobRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> synthesis_pb2.GetSynthesisJobResponse:
         """Say how far a job is."""
-        with self._counted("GetSynthesisJob"):
+        with counted(self.metrics, "synthesis", "GetSynthesisJob"):
             site = _site()
             job = await self._ask(lambda ledger: ledger.get(request.job_id, site))
             return synthesis_pb2.GetSynthesisJobResponse(job=to_job(job))
@@ -128,7 +126,7 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
         self, request: synthesis_pb2.ListSynthesisJobsRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> synthesis_pb2.ListSynthesisJobsResponse:
         """List jobs, the newest first."""
-        with self._counted("ListSynthesisJobs"):
+        with counted(self.metrics, "synthesis", "ListSynthesisJobs"):
             size, before = read_page(request)
             site = _site()
             jobs = await self._ask(lambda ledger: ledger.newest(size, before, site))
@@ -139,7 +137,7 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
         self, request: synthesis_pb2.CancelSynthesisJobRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> synthesis_pb2.CancelSynthesisJobResponse:
         """Have a job cancelled."""
-        with self._counted("CancelSynthesisJob"):
+        with counted(self.metrics, "synthesis", "CancelSynthesisJob"):
             site = _site()
             job = await self._ask(lambda ledger: ledger.cancel(request.job_id, site))
             self.wake()
@@ -148,33 +146,6 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
     async def _ask(self, question: Callable[[Ledger], _T]) -> _T:
         """Ask the ledger, beside the event loop."""
         return await asyncio.to_thread(lambda: question(self.open_ledger()))
-
-    @contextmanager
-    def _counted(self, method: str) -> Iterator[_Asked]:
-        """Count a request's outcome and time, and log one line of it."""
-        start, asked = time.perf_counter(), _Asked()
-        outcome, reason = "error", "CANCELLED"
-        try:
-            yield asked
-            outcome, reason = "accepted", ""
-        except EchoplaneError as error:
-            reason = error.reason.value
-            raise
-        except Exception:
-            reason = "INTERNAL"
-            raise
-        finally:
-            spent = time.perf_counter() - start
-            self.metrics.requests.labels(method, outcome, reason).inc()
-            self.metrics.request_duration.labels(method).observe(spent)
-            words = {"method": method, "request_id": asked.request_id, "outcome": outcome, "reason": reason}
-            _log.info("synthesis", **words, duration_s=round(spent, 4))
-
-
-class _Asked:
-    """What is known of a request, once it is known to be well formed."""
-
-    request_id = ""
 
 
 def _site() -> str | None:

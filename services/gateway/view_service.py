@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,14 +14,17 @@ import grpc
 import structlog
 from echoplane.v1 import view_pb2, view_pb2_grpc
 
+from services.acquisition.studies import StudyName
 from services.cine.budget import ReadLimits
 from services.cine.cine import CineFacts, CineFormat
 from services.cine.errors import DeadlineError, EchoplaneError, Reason, RequestInvalidError
 from services.cine.intake import DEFAULT_MAX_FRAMES, IntakeOptions
 from services.cine.selection import Selection
+from services.cine.validation.findings import Finding
 from services.cine.views import ANSWERED_VIEWS, View
 from services.gateway.assess import Assessment, Assessor
 from services.gateway.metrics import GatewayMetrics
+from services.gateway.study_desk import StudyDesk
 from services.models.repository import ModelIdentity
 from services.models.spec import VIEW_CLASSIFIER
 from services.runtime.access import current_caller
@@ -44,6 +47,7 @@ class ViewService(view_pb2_grpc.ViewServiceServicer):
         metrics: counts.
         limits: what a cine may cost.
         receive_timeout_s: how long a cine may take to arrive, s.
+        studies: where the cines of studies are recorded; None ignores which study a cine is of.
     """
 
     assessor: Assessor
@@ -51,6 +55,7 @@ class ViewService(view_pb2_grpc.ViewServiceServicer):
     metrics: GatewayMetrics
     limits: ReadLimits
     receive_timeout_s: float
+    studies: StudyDesk | None = None
 
     async def PredictView(  # noqa: N802 - the name on the wire
         self,
@@ -60,13 +65,16 @@ class ViewService(view_pb2_grpc.ViewServiceServicer):
         """Name the view of one cine."""
         with self._counted() as seen:
             async with self.admission.admitted():
-                upload = _Upload(self.limits, self.admission)
+                upload = _Upload(self.limits, self.admission, self._check_study)
                 try:
                     header = await self._receive(request_iterator, upload)
                     async with self.admission.working():
                         seen.assessment = await self.assessor.assess(
                             memoryview(upload.chunks), _options(header, self.limits)
                         )
+                    if self.studies is not None and header.study_id:
+                        name = _study_name(header)
+                        await self.studies.record(header.study_id, name, upload.chunks, seen.assessment)
                 finally:
                     self.metrics.received_bytes.inc(len(upload.chunks))
                     upload.release()
@@ -84,6 +92,10 @@ class ViewService(view_pb2_grpc.ViewServiceServicer):
                 expected="the whole cine",
                 advice="Send it faster, or a smaller one.",
             ) from error
+
+    def _check_study(self, header: view_pb2.CineHeader) -> None:
+        if self.studies is not None:
+            self.studies.check(header.study_id, _study_name(header))
 
     @contextmanager
     def _counted(self) -> Iterator[_Seen]:
@@ -129,11 +141,12 @@ class _Seen:
 
 
 class _Upload:
-    """Collects one cine, held to its limits chunk by chunk."""
+    """Collects one cine, held to its limits chunk by chunk; `check` is given the header before any chunk."""
 
-    def __init__(self, limits: ReadLimits, admission: Admission) -> None:
+    def __init__(self, limits: ReadLimits, admission: Admission, check: Callable[[view_pb2.CineHeader], None]) -> None:
         self.chunks = bytearray()
-        self._limits, self._admission, self._caller = limits, admission, current_caller()
+        self._limits, self._admission, self._check = limits, admission, check
+        self._caller = current_caller()
 
     async def receive(self, requests: AsyncIterator[view_pb2.PredictViewRequest]) -> view_pb2.CineHeader:
         """Take one header, then chunks until the stream is half-closed.
@@ -149,6 +162,7 @@ class _Upload:
             if header is None and part == "header":
                 header = _checked(request.header)
                 structlog.contextvars.bind_contextvars(request_id=header.request_id)
+                self._check(header)
             elif header is not None and part == "chunk":
                 self._take(request.chunk)
             else:
@@ -173,7 +187,7 @@ class _Upload:
 
 
 def _checked(header: view_pb2.CineHeader) -> view_pb2.CineHeader:
-    for name in ("request_id", "study_id"):
+    for name in ("request_id", "study_id", "trial", "subject_code", "visit"):
         if not IDENTIFIER.fullmatch(getattr(header, name)):
             raise _invalid(f"a malformed {name}", "at most 64 of [A-Za-z0-9._-]")
     for name, kind in (("format", view_pb2.CineFormat), ("selection", view_pb2.Selection)):
@@ -195,6 +209,10 @@ def _invalid(found: str, expected: str) -> RequestInvalidError:
     )
 
 
+def _study_name(header: view_pb2.CineHeader) -> StudyName:
+    return StudyName(header.trial, header.subject_code, header.visit)
+
+
 def _options(header: view_pb2.CineHeader, limits: ReadLimits) -> IntakeOptions:
     claimed = view_pb2.CineFormat.Name(header.format).removeprefix("CINE_FORMAT_")
     selection = view_pb2.Selection.Name(header.selection).removeprefix("SELECTION_")
@@ -213,20 +231,20 @@ def to_response(request_id: str, assessment: Assessment) -> view_pb2.PredictView
     response = view_pb2.PredictViewResponse(
         request_id=request_id,
         verdict=verdict,
-        findings=[
-            view_pb2.Finding(
-                code=f"FINDING_CODE_{finding.code}",
-                message=finding.message,
-                severity=f"SEVERITY_{finding.severity}",
-            )
-            for finding in intake.findings
-        ],
+        findings=[to_finding(finding) for finding in intake.findings],
         model=to_model(assessment.identity),
         timings_ms=view_pb2.Timings(**assessment.timings_ms),
         cine=_cine(intake.cine),
     )
     _add_prediction(response, assessment)
     return response
+
+
+def to_finding(finding: Finding) -> view_pb2.Finding:
+    """Put on the wire what validation saw."""
+    return view_pb2.Finding(
+        code=f"FINDING_CODE_{finding.code}", message=finding.message, severity=f"SEVERITY_{finding.severity}"
+    )
 
 
 def to_model(identity: ModelIdentity) -> view_pb2.Model:
@@ -245,9 +263,9 @@ def _add_prediction(response: view_pb2.PredictViewResponse, assessment: Assessme
     prediction = assessment.prediction
     if prediction is None:
         return
-    response.MergeFrom(view_pb2.PredictViewResponse(view=_view(prediction.view), confidence=prediction.confidence))
+    response.MergeFrom(view_pb2.PredictViewResponse(view=to_view(prediction.view), confidence=prediction.confidence))
     for view, probability in zip(ANSWERED_VIEWS, prediction.probabilities, strict=True):
-        response.probabilities.add(view=_view(view), probability=float(probability))
+        response.probabilities.add(view=to_view(view), probability=float(probability))
     frames = zip(
         assessment.intake.frame_indices, assessment.intake.frame_times_ms, prediction.frame_probabilities, strict=True
     )
@@ -256,7 +274,7 @@ def _add_prediction(response: view_pb2.PredictViewResponse, assessment: Assessme
         response.frames.add(
             index=int(index),
             time_ms=float(time_ms),
-            view=_view(ANSWERED_VIEWS[best]),
+            view=to_view(ANSWERED_VIEWS[best]),
             confidence=float(probabilities[best]),
         )
 
@@ -275,6 +293,6 @@ def _cine(facts: CineFacts) -> view_pb2.Cine:
     )
 
 
-def _view(view: View | None) -> str:
-    """Give the name on the wire; the model's silence is VIEW_UNSPECIFIED."""
+def to_view(view: View | None) -> str:
+    """Give a view's name on the wire; the model's silence is VIEW_UNSPECIFIED."""
     return f"VIEW_{view or 'UNSPECIFIED'}"

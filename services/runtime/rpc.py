@@ -38,6 +38,7 @@ _CODES: tuple[tuple[type[errors.EchoplaneError], grpc.StatusCode], ...] = (
     (errors.ModelContractError, grpc.StatusCode.FAILED_PRECONDITION),
     (errors.StorageError, grpc.StatusCode.UNAVAILABLE),
     (errors.JobUnknownError, grpc.StatusCode.NOT_FOUND),
+    (errors.StudyUnknownError, grpc.StatusCode.NOT_FOUND),
 )
 
 _log = structlog.get_logger()

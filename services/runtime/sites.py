@@ -2,7 +2,7 @@
 
     sites:
       north:
-        trials: {example: [PredictView, GetStudyReview, WatchStudyReview]}
+        trials: {EXAMPLE-1: [PredictView, GetStudyReview, WatchStudyReview]}
         titles: [NORTH_CART]
         quota: {requests_per_minute: 60, megabytes_per_hour: 20000, images_per_day: 1000}
         denied_fingerprints: [3f5c...]
@@ -28,6 +28,7 @@ SITE_URI = "urn:echoplane:site:"
 """A certificate names its site by a subject alternative name of this kind: `URI:urn:echoplane:site:north`."""
 
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+_Trial = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,32}$")]
 _Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the certificate in DER")]
 _Title = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,16}$", description="DICOM AE title, PS3.5 section 6.2")]
 _SITE_URI = re.compile(re.escape(SITE_URI) + r"([a-z0-9][a-z0-9-]{0,31})")
@@ -48,7 +49,7 @@ class SiteQuota(_Strict):
 class Site(_Strict):
     """One site: methods by trial, its DICOM titles, its quota, certificates that it lost."""
 
-    trials: dict[_Name, frozenset[str]]
+    trials: dict[_Trial, frozenset[str]]
     titles: frozenset[_Title] = frozenset()
     quota: SiteQuota = SiteQuota()
     denied_fingerprints: frozenset[_Fingerprint] = frozenset()

@@ -9,17 +9,22 @@ import grpc
 import pytest
 import trustme
 import yaml
+from echoplane.v1 import view_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from pydicom.data import get_testdata_file
 
 from deploy.demo.gateway import Gateway, GatewayDidNotStartError, running_gateway
 from services.client import CallError, Client, Tls
 from tests.certificates import DAY, Identity, issue
 
-METHODS = ["PredictView", "GenerateBatch"]
+METHODS = ["PredictView", "GenerateBatch", "GetStudyReview"]
+PROTOCOL = "deploy/trials/example.yaml"
+TRIAL = "EXAMPLE-1"
 SITES = {
     "sites": {
-        "north": {"trials": {"example": METHODS, "other": ["PredictView"]}},
-        "small": {"trials": {"example": METHODS}, "quota": {"megabytes_per_hour": 1, "images_per_day": 3}},
+        "north": {"trials": {TRIAL: METHODS, "other": ["PredictView", "GetStudyReview"]}},
+        "south": {"trials": {TRIAL: METHODS}},
+        "small": {"trials": {TRIAL: METHODS}, "quota": {"megabytes_per_hour": 1, "images_per_day": 3}},
     }
 }
 
@@ -44,7 +49,10 @@ def settings_in(folder: Path, authority: trustme.CA, sites: object) -> dict[str,
 @pytest.fixture(scope="module")
 def gateway(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("site")
-    with running_gateway(folder / "log", settings_in(folder, authority, SITES)) as running:
+    (folder / "study.key").write_text("k" * 64)
+    studies = {"TRIAL_PROTOCOL": PROTOCOL, "STUDY_KEY_FILE": str(folder / "study.key")}
+    studies["STUDY_DATABASE"] = str(folder / "studies.sqlite")
+    with running_gateway(folder / "log", settings_in(folder, authority, SITES) | studies) as running:
         yield running
 
 
@@ -63,17 +71,17 @@ async def ask(gateway: Gateway, tls: Tls, trial: str, data: bytes = b"") -> str:
 
 async def test_a_listed_site_is_answered_and_everybody_else_refused(gateway: Gateway, authority: trustme.CA) -> None:
     north = tls_of(authority, issue(authority, "north"))
-    assert await ask(gateway, north, "example") == "EMPTY"  # it was let in and its file looked at
+    assert await ask(gateway, north, TRIAL) == "EMPTY"  # it was let in and its file looked at
     assert await ask(gateway, north, "other") == "EMPTY"
     assert await ask(gateway, north, "") == "TRIAL_DENIED"  # which of the two?
     assert await ask(gateway, north, "third") == "TRIAL_DENIED"
-    assert await ask(gateway, tls_of(authority, issue(authority, "south")), "example") == "SITE_DENIED"
+    assert await ask(gateway, tls_of(authority, issue(authority, "west")), TRIAL) == "SITE_DENIED"
     for stranger in (None, issue(authority, "north", ends=-DAY), issue(trustme.CA(), "north")):
-        assert await ask(gateway, tls_of(authority, stranger), "example") == "UNAVAILABLE"
+        assert await ask(gateway, tls_of(authority, stranger), TRIAL) == "UNAVAILABLE"
 
 
 async def test_a_method_that_is_not_listed_is_denied(gateway: Gateway, authority: trustme.CA) -> None:
-    async with Client(gateway.address, tls_of(authority, issue(authority, "north")), "example") as client:
+    async with Client(gateway.address, tls_of(authority, issue(authority, "north")), TRIAL) as client:
         with pytest.raises(CallError) as caught:
             await client.list_synthesis_jobs()
     assert caught.value.reason in ("METHOD_DENIED", "")  # a gateway without a synthesizer does not know it at all
@@ -82,11 +90,30 @@ async def test_a_method_that_is_not_listed_is_denied(gateway: Gateway, authority
 
 async def test_bytes_are_counted_against_the_site(gateway: Gateway, authority: trustme.CA) -> None:
     small = tls_of(authority, issue(authority, "small"))
-    assert await ask(gateway, small, "example", b"x" * 600_000) == "FORMAT_UNKNOWN"
-    assert await ask(gateway, small, "example", b"x" * 600_000) == "QUOTA"
-    assert await ask(gateway, tls_of(authority, issue(authority, "north")), "example", b"x" * 600_000) == (
-        "FORMAT_UNKNOWN"
-    )
+    assert await ask(gateway, small, TRIAL, b"x" * 600_000) == "FORMAT_UNKNOWN"
+    assert await ask(gateway, small, TRIAL, b"x" * 600_000) == "QUOTA"
+    assert await ask(gateway, tls_of(authority, issue(authority, "north")), TRIAL, b"x" * 600_000) == ("FORMAT_UNKNOWN")
+
+
+async def test_a_site_sees_its_own_studies_in_their_trial_only(gateway: Gateway, authority: trustme.CA) -> None:
+    cine = Path(str(get_testdata_file("examples_ybr_color.dcm", download=False))).read_bytes()
+    named = view_pb2.CineHeader(study_id="1.2.3", trial=TRIAL, subject_code="S01-001", visit="baseline")
+    north, south = (tls_of(authority, issue(authority, name)) for name in ("north", "south"))
+    async with Client(gateway.address, north, TRIAL) as client:
+        await client.predict_view(cine, named)
+        assert (await client.get_study_review("1.2.3")).cines == 1
+    for tls, trial in ((south, TRIAL), (north, "other")):
+        async with Client(gateway.address, tls, trial) as client:
+            with pytest.raises(CallError) as caught:
+                await client.get_study_review("1.2.3")
+            assert caught.value.reason == "STUDY_UNKNOWN"
+    async with Client(gateway.address, north, "other") as client:
+        with pytest.raises(CallError, match="another trial"):  # it may predict there, not for this protocol
+            await client.predict_view(cine, named)
+    async with Client(gateway.address, south, TRIAL) as client:  # the same UID is another study there
+        named.subject_code = "S02-001"
+        await client.predict_view(cine, named)
+        assert (await client.get_study_review("1.2.3")).subject_code == "S02-001"
 
 
 def test_its_methods_are_not_told_to_whoever_asks(gateway: Gateway, authority: trustme.CA) -> None:
@@ -101,7 +128,7 @@ def test_its_methods_are_not_told_to_whoever_asks(gateway: Gateway, authority: t
 
 
 def test_a_sites_file_with_a_method_that_does_not_exist_stops_the_start(authority: trustme.CA, tmp_path: Path) -> None:
-    wrong = {"sites": {"north": {"trials": {"example": ["PredictVeiw"]}}}}
+    wrong = {"sites": {"north": {"trials": {TRIAL: ["PredictVeiw"]}}}}
     settings = settings_in(tmp_path, authority, wrong)
     with pytest.raises(GatewayDidNotStartError, match="PredictVeiw"), running_gateway(tmp_path / "log", settings):
         pass

@@ -73,6 +73,12 @@ def test_the_profile_site_needs_mutual_tls_and_the_sites_file() -> None:
         load(SITES_FILE="sites.yaml", **TLS)
 
 
+@pytest.mark.parametrize("name", ["TRIAL_PROTOCOL", "STUDY_KEY_FILE"])
+def test_half_of_the_study_review_stops_the_start(name: str) -> None:
+    with pytest.raises(ConfigError, match="study review needs both"):
+        load(**{name: "a file"})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 import trustme
 import yaml
-from echoplane.v1 import synthesis_pb2, view_pb2
+from echoplane.v1 import study_pb2, synthesis_pb2, view_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2
@@ -23,7 +23,7 @@ from services.runtime.rpc import ErrorInterceptor
 from services.runtime.sites import Sites
 from tests.certificates import DAY, Identity, issue
 
-FILES: tuple[Any, ...] = (view_pb2.DESCRIPTOR, synthesis_pb2.DESCRIPTOR)
+FILES: tuple[Any, ...] = (view_pb2.DESCRIPTOR, synthesis_pb2.DESCRIPTOR, study_pb2.DESCRIPTOR)
 OURS: tuple[Any, ...] = tuple(
     method for file in FILES for service in file.services_by_name.values() for method in service.methods
 )

@@ -44,14 +44,17 @@ GIVEN_REASON = (
 def every_error() -> list[tuple[errors.EchoplaneError, Reason, grpc.StatusCode]]:
     """One of each class, and of each class that is given its reason one of each reason."""
     own = [(kind(**PARTS), reason, code) for kind, reason, code in OWN_REASON]
-    gone = (errors.ReaderUnavailableError(), Reason.READER_UNAVAILABLE, grpc.StatusCode.UNAVAILABLE)
-    unknown = (errors.JobUnknownError(), Reason.JOB_UNKNOWN, grpc.StatusCode.NOT_FOUND)
-    quota = errors.CapacityError(**PARTS, reason=Reason.QUOTA), Reason.QUOTA, grpc.StatusCode.RESOURCE_EXHAUSTED
-    denied = [(errors.AccessDeniedError(r, **PARTS), r, grpc.StatusCode.PERMISSION_DENIED) for r in DENIALS]
-    told = [*own, gone, unknown, quota, *denied]
-    left = set(Reason) - {reason for _, reason, _ in told}
+    quota = errors.CapacityError(**PARTS, reason=Reason.QUOTA)
+    fixed: list[tuple[errors.EchoplaneError, Reason, grpc.StatusCode]] = [
+        (errors.ReaderUnavailableError(), Reason.READER_UNAVAILABLE, grpc.StatusCode.UNAVAILABLE),
+        (errors.JobUnknownError(), Reason.JOB_UNKNOWN, grpc.StatusCode.NOT_FOUND),
+        (errors.StudyUnknownError(), Reason.STUDY_UNKNOWN, grpc.StatusCode.NOT_FOUND),
+        (quota, Reason.QUOTA, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    ]
+    fixed += [(errors.AccessDeniedError(r, **PARTS), r, grpc.StatusCode.PERMISSION_DENIED) for r in DENIALS]
+    left = set(Reason) - {reason for _, reason, _ in [*own, *fixed]}
     given = [(kind(r, **PARTS), r, grpc.StatusCode.INVALID_ARGUMENT) for kind in GIVEN_REASON for r in sorted(left)]
-    return [*told, *given]
+    return [*own, *fixed, *given]
 
 
 def detail(error: errors.EchoplaneError, kind: type[Message]) -> Message | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from echoplane.v1 import synthesis_pb2, view_pb2
+from echoplane.v1 import study_pb2, synthesis_pb2, view_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,7 +33,9 @@ def sites(tmp_path: Path) -> Sites:
 
 
 def test_the_example_that_ships_is_one() -> None:
-    everything = [method.name for file in (view_pb2, synthesis_pb2) for method in methods_of(file.DESCRIPTOR)]
+    everything = [
+        method.name for file in (view_pb2, synthesis_pb2, study_pb2) for method in methods_of(file.DESCRIPTOR)
+    ]
     assert set(Sites.load(Path("deploy/sites/example.yaml"), everything).sites) == {"north", "lab"}
 
 
