@@ -25,6 +25,9 @@ INK_GREY = 60
 STROKE_PX = 9
 """Letters are thinner; paper and keys are not."""
 
+LEAST_PX = 5
+"""No letter has fewer; one pixel of a tick mark is no text."""
+
 NEAR_FRACTION = 0.02
 """Of the frame's short side: closer to the sector a mask may leave some pixels of a letter that touches it."""
 
@@ -52,7 +55,7 @@ def main(cines: Annotated[int, typer.Option(min=1, help="How many simulated cine
             side = 2 * round(NEAR_FRACTION * min(sector.shape)) + 1
             near = cv2.dilate(sector.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
             kept[order.variant] += 1
-            left[order.variant] += bool((ink(cine.frames, sector) & inside & ~near).any())
+            left[order.variant] += int((ink(cine.frames, sector) & inside & ~near).sum() >= LEAST_PX)
     for variant in sorted(refused | kept):
         print(f"{variant:16} {refused[variant]:4} refused {kept[variant]:4} kept {left[variant]:4} with ink left")
     print(f"{'all':16} {refused.total():4} refused {kept.total():4} kept {left.total():4} with ink left")
