@@ -5,6 +5,7 @@ EchoplaneError
 │   ├── CineUnreadableError   the bytes are damaged or are not what they claim
 │   ├── CineUnsupportedError  the bytes are sound, Echoplane does not read that kind
 │   ├── LimitExceededError    larger, longer or slower than a named limit
+│   ├── IdentityRemainsError  who it shows cannot be removed with certainty
 │   └── RequestInvalidError   the request itself is malformed
 ├── CapacityError         the queue is full, or the site's quota used up; try again later
 ├── UnauthenticatedError  nobody knows who calls
@@ -38,6 +39,7 @@ class Reason(StrEnum):
     DECODER_CRASHED = "DECODER_CRASHED"
     CODEC_UNSUPPORTED = "CODEC_UNSUPPORTED"
     PIXELS_UNSUPPORTED = "PIXELS_UNSUPPORTED"
+    IDENTITY_REMAINS = "IDENTITY_REMAINS"
     LIMIT_BYTES = "LIMIT_BYTES"
     LIMIT_FRAMES = "LIMIT_FRAMES"
     LIMIT_FRAME_SIZE = "LIMIT_FRAME_SIZE"
@@ -100,6 +102,13 @@ class CineUnsupportedError(InputError):
 
 class LimitExceededError(InputError):
     """The cine is larger, longer or slower to read than a named limit."""
+
+
+class IdentityRemainsError(InputError):
+    """Whatever names a person cannot be removed from the object with certainty, so nothing of it is kept."""
+
+    def __init__(self, *, found: str, expected: str, advice: str) -> None:
+        super().__init__(Reason.IDENTITY_REMAINS, found=found, expected=expected, advice=advice)
 
 
 class RequestInvalidError(InputError):

@@ -97,7 +97,7 @@ def take_in(data: bytes | memoryview, options: IntakeOptions) -> Intake:
         return _without_model(cine, (NOT_ULTRASOUND,), stopwatch)
     thumbnails, kept = stopwatch.time("read", lambda: decode_thumbnails(cine))
     sector = stopwatch.time("validate", lambda: find_sector(thumbnails, cine.rows, cine.columns, cine.tissue_region))
-    evidence = Evidence(cine, thumbnails, sector, lambda: _colour_frames(cine, kept), cine.frame_count - len(kept))
+    evidence = Evidence(cine, thumbnails, sector, lambda: colour_frames(cine, kept), cine.frame_count - len(kept))
     findings = stopwatch.time("validate", lambda: validate(evidence))
     if sector is None or not WITHOUT_MODEL.isdisjoint(finding.code for finding in findings):
         return _without_model(cine, findings, stopwatch)
@@ -125,7 +125,7 @@ class _Stopwatch:
         return result
 
 
-def _colour_frames(cine: Cine, kept: IntArray) -> UInt8Array:
+def colour_frames(cine: Cine, kept: IntArray) -> UInt8Array:
     """Decode some of the sound frames in colour, first and last among them, reduced: [N, h, w, 3]."""
     reduction = cine.reduction_for(min(cine.rows, cine.columns), _COLOUR_SIDE_PX)
     places = np.unique(np.linspace(0, len(kept) - 1, _COLOUR_FRAMES).round().astype(int))

@@ -65,11 +65,13 @@ class Sector:
     Attributes:
         outline_px: convex outline in full-size frame coordinates (column, row), shape [K, 2] float32, px.
         rows, columns: size of the frame, px.
+        is_moving: whether motion told it from what is drawn on the screen; otherwise brightness did, or a person.
     """
 
     outline_px: NDArray[np.float32]
     rows: int
     columns: int
+    is_moving: bool = False
 
     def mask(self, reduction: int = 1) -> BoolArray:
         """Draw the inside at a reduced size, [ceil(H/reduction), ceil(W/reduction)]."""
@@ -112,7 +114,8 @@ def find_sector(thumbnails: UInt8Array, rows: int, columns: int, tissue: Region 
     if hull is None:
         return None
     corners = hull[:, 0, :].astype(np.float32)  # [K, 1, 2] -> [K, 2]
-    return Sector((corners + 0.5) * np.array(scale[::-1], np.float32) - 0.5, rows, columns)
+    outline_px = (corners + 0.5) * np.array(scale[::-1], np.float32) - 0.5
+    return Sector(outline_px, rows, columns, echo.is_moving)
 
 
 def _moving_bodies(echo: UInt8Array) -> Iterator[UInt8Array]:

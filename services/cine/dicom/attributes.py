@@ -84,13 +84,18 @@ def parse(data: bytes | memoryview, limits: ReadLimits) -> DicomObject:
         if element.tag == PIXEL_DATA:
             pixels = element
         elif element.tag in _WANTED:
-            kept[Tag(element.tag)] = _raw(element, limits)
+            kept[Tag(element.tag)] = raw_element(element, limits)
     attributes = Dataset(kept)
     sop_class = text(attributes, "SOPClassUID") or structure.media_class
     return DicomObject(structure.syntax, sop_class, attributes, pixels)
 
 
-def _raw(element: Element, limits: ReadLimits) -> RawDataElement:
+def raw_element(element: Element, limits: ReadLimits) -> RawDataElement:
+    """Give an element to pydicom, which converts it when it is asked for.
+
+    Raises:
+        LimitExceededError: it is too long.
+    """
     is_float = element.tag in _FLOATS
     limits.check_text(0 if is_float else len(element.value))
     value = b"" if is_float else bytes(element.value)  # that there are any is all one needs to know

@@ -85,12 +85,13 @@ class _RawSource:
 
 
 @dataclass(frozen=True)
-class _HalvedChromaSource:
+class HalvedChromaSource:
     """Uncompressed YBR_FULL_422: two lumas, then the chroma of both (PS3.3 C.7.6.3.1.2), [T, H, W / 2, 4]."""
 
     pixels: UInt8Array
 
     def samples(self, index: int, reduction: int) -> Samples:
+        """Give one frame, the chroma repeated."""
         groups = self.pixels[index]
         rows, pairs, _ = groups.shape
         frame = np.empty((rows, pairs, 2, 3), np.uint8)
@@ -149,7 +150,7 @@ def open_pixels(found: DicomObject, pixels: Element, shape: tuple[int, int, int]
     frames, rows, columns = shape
     if found.syntax in VIDEO_SYNTAXES and pixels.fragments is not None:
         return read_elementary(b"".join(pixels.fragments[1:]), limits, frames, rows, columns)
-    samples, form = _sample_format(found.attributes, shape)
+    samples, form = sample_format(found.attributes, shape)
     is_ybr = form.interpretation in YBR
     if pixels.fragments is None:
         source = _raw_source(found, pixels, (*shape, samples), form)
@@ -162,7 +163,7 @@ def open_pixels(found: DicomObject, pixels: Element, shape: tuple[int, int, int]
     return open_codestreams(compressed, form, found.attributes, rows, columns)
 
 
-def _sample_format(attributes: Dataset, shape: tuple[int, int, int]) -> tuple[int, SampleFormat]:
+def sample_format(attributes: Dataset, shape: tuple[int, int, int]) -> tuple[int, SampleFormat]:
     """Give samples per pixel and how each is stored.
 
     Raises:
@@ -189,7 +190,7 @@ def _sample_format(attributes: Dataset, shape: tuple[int, int, int]) -> tuple[in
 
 def _raw_source(
     found: DicomObject, pixels: Element, shape: tuple[int, int, int, int], form: SampleFormat
-) -> _RawSource | _HalvedChromaSource:
+) -> _RawSource | HalvedChromaSource:
     """View uncompressed bytes as frames; Planar Configuration 1 stores [T, C, H, W]."""
     frames, rows, columns, samples = shape
     data = _in_byte_order(pixels, form.allocated_bits)
@@ -203,7 +204,7 @@ def _raw_source(
     order = "<" if pixels.encoding.is_little else ">"
     stored = np.frombuffer(data, f"{order}u{width}", count=size)
     if has_halved_chroma:
-        return _HalvedChromaSource(stored.reshape(frames, rows, columns // 2, 4))
+        return HalvedChromaSource(stored.reshape(frames, rows, columns // 2, 4))
     if samples == 1:
         return _RawSource(stored.reshape(frames, rows, columns))
     if whole_number(found.attributes, "PlanarConfiguration", 0) == 1:

@@ -34,15 +34,13 @@ class FramePainter:
         grey = None if self._is_seen_through(frame) else _luma(frame)
         if grey is not None and not wants_colour:
             return grey, None
-        colour = self._rgb(frame)
+        colour = self.colour(frame)
         if grey is None:
             grey = np.asarray(cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY), np.uint8)
         return grey, colour
 
-    def _is_seen_through(self, frame: VideoFrame) -> bool:
-        return self._is_transparent and frame.format.name.startswith(_TRANSPARENT)
-
-    def _rgb(self, frame: VideoFrame) -> UInt8Array:
+    def colour(self, frame: VideoFrame) -> UInt8Array:
+        """Give RGB, [H, W, 3]."""
         wanted = "rgba" if self._is_seen_through(frame) else "rgb24"
         converted = self._converter.reformat(frame, format=wanted, threads=1)  # the sandbox allows no thread
         pixels = np.asarray(converted.to_ndarray(), np.uint8)
@@ -52,6 +50,9 @@ class FramePainter:
         if opacity.min() < _OPAQUE:
             colour = cv2.multiply(colour, cv2.merge([opacity] * 3), scale=1 / _OPAQUE)
         return np.asarray(colour, np.uint8)
+
+    def _is_seen_through(self, frame: VideoFrame) -> bool:
+        return self._is_transparent and frame.format.name.startswith(_TRANSPARENT)
 
 
 def _luma(frame: VideoFrame) -> UInt8Array | None:

@@ -12,7 +12,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from services.cine.budget import ReadLimits, out_of_memory
-from services.cine.cine import Cine, CineFormat, TimingSource
+from services.cine.cine import Cine, CineFormat, TimingSource, UInt8Array
 from services.cine.errors import CineUnreadableError, CineUnsupportedError, Reason
 from services.cine.media.containers import (
     elementary_demuxer,
@@ -131,6 +131,32 @@ def read_elementary(data: bytes, limits: ReadLimits, frame_count: int, rows: int
         LimitExceededError: over a limit.
     """
     limits.check_shape(frame_count, rows, columns)
+    frames = _decode_all(data, _elementary_demuxer(data), ELEMENTARY_DECODERS, limits, CineFormat.DICOM)
+    if (frames.rows, frames.columns) != (rows, columns):
+        raise _damaged(f"video of {frames.rows} x {frames.columns} px under a header of {rows} x {columns} px", "DICOM")
+    if frames.frame_count < max(frame_count - MOST_LEADING_FRAMES, LEAST_DECODED_FRACTION * frame_count):
+        raise _damaged(f"{frames.frame_count} frames that decode under a header of {frame_count}", CineFormat.DICOM)
+    return frames
+
+
+def elementary_colour_frames(data: bytes, limits: ReadLimits) -> Iterator[UInt8Array]:
+    """Decode the stream of `read_elementary` once more, one frame at a time, in colour and at full size.
+
+    Yields:
+        As many frames as `read_elementary` has, RGB, [H, W, 3].
+
+    Raises:
+        CineUnreadableError, CineUnsupportedError, LimitExceededError: as `read_elementary`.
+    """
+    painter = FramePainter(is_transparent=False)
+    with _opened(data, _elementary_demuxer(data), ELEMENTARY_DECODERS, limits, CineFormat.DICOM) as (container, stream):
+        for packet in container.demux(stream):
+            for image in packet.decode():
+                limits.check_shape(1, image.height, image.width)
+                yield painter.colour(image)
+
+
+def _elementary_demuxer(data: bytes) -> str:
     demuxer = elementary_demuxer(data)
     if demuxer is None:
         raise CineUnsupportedError(
@@ -141,17 +167,27 @@ def read_elementary(data: bytes, limits: ReadLimits, frame_count: int, rows: int
         )
     if demuxer == "mp4" and not is_whole(data, CineFormat.MP4):
         raise _damaged("encapsulated MP4 bytes that are cut short", CineFormat.DICOM)
-    frames = _decode_all(data, demuxer, ELEMENTARY_DECODERS, limits, CineFormat.DICOM)
-    if (frames.rows, frames.columns) != (rows, columns):
-        raise _damaged(f"video of {frames.rows} x {frames.columns} px under a header of {rows} x {columns} px", "DICOM")
-    if frames.frame_count < max(frame_count - MOST_LEADING_FRAMES, LEAST_DECODED_FRACTION * frame_count):
-        raise _damaged(f"{frames.frame_count} frames that decode under a header of {frame_count}", CineFormat.DICOM)
-    return frames
+    return demuxer
 
 
 def _decode_all(
     data: bytes | memoryview, demuxer: str, decoders: frozenset[str], limits: ReadLimits, kind: CineFormat
 ) -> DecodedFrames:
+    with _opened(data, demuxer, decoders, limits, kind) as (container, stream):
+        frames, packets = _decode(container, stream, limits, FramePainter(kind in (CineFormat.GIF, CineFormat.PNG)))
+        claimed = _claimed_frames(packets, stream.frames, kind)
+    if not frames.frame_count:
+        raise _without(f"{kind} bytes without a frame that decodes", "at least one frame")
+    if frames.frame_count < LEAST_DECODED_FRACTION * claimed:
+        raise _damaged(f"{frames.frame_count} frames that decode out of {claimed}", kind)
+    return frames
+
+
+@contextmanager
+def _opened(
+    data: bytes | memoryview, demuxer: str, decoders: frozenset[str], limits: ReadLimits, kind: CineFormat
+) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a container at its video stream; what goes wrong until it is closed becomes one of our errors."""
     options = {
         "codec_whitelist": ",".join(sorted(decoders)),
         "format_whitelist": ",".join(av.ContainerFormat(demuxer, "r").name.split(",")),
@@ -162,13 +198,7 @@ def _decode_all(
         stream = _video_stream(container, decoders, kind)
         limits.check_shape(max(1, stream.frames), stream.height, stream.width)
         stream.codec_context.options = {"max_pixels": str(limits.max_side_px**2)}
-        frames, packets = _decode(container, stream, limits, FramePainter(kind in (CineFormat.GIF, CineFormat.PNG)))
-        claimed = _claimed_frames(packets, stream.frames, kind)
-    if not frames.frame_count:
-        raise _without(f"{kind} bytes without a frame that decodes", "at least one frame")
-    if frames.frame_count < LEAST_DECODED_FRACTION * claimed:
-        raise _damaged(f"{frames.frame_count} frames that decode out of {claimed}", kind)
-    return frames
+        yield container, stream
 
 
 def _claimed_frames(packets: int, in_header: int, kind: CineFormat) -> int:

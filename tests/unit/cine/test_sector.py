@@ -30,6 +30,13 @@ def overlap(sector: Sector | None, truth: BoolArray) -> float:
     return float((found & truth).sum() / (found | truth).sum())
 
 
+@pytest.mark.parametrize(("frames", "is_moving"), [(fan_frames(), True), (still_frames(), False)])
+def test_a_sector_says_whether_motion_told_it(frames: UInt8Array, is_moving: bool) -> None:
+    sector = find(frames)
+    assert sector is not None
+    assert sector.is_moving is is_moving
+
+
 @pytest.mark.parametrize("has_text", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("rows", "columns"), SIZES)

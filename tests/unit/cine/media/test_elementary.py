@@ -7,7 +7,7 @@ import pytest
 
 from services.cine.budget import ReadLimits
 from services.cine.errors import CineUnreadableError, CineUnsupportedError, LimitExceededError, Reason
-from services.cine.media.video import MOST_LEADING_FRAMES, read_elementary
+from services.cine.media.video import MOST_LEADING_FRAMES, elementary_colour_frames, read_elementary
 from tests.builders import avi_bytes, fan_frames, mp4_bytes, video_bytes
 
 FRAMES = fan_frames(40, 64, 96)
@@ -34,6 +34,14 @@ def test_all_frames_are_decoded_in_order(name: str) -> None:
     assert np.abs(frames - FRAMES).mean() < 3
     assert np.abs(frames - FRAMES[::-1]).mean() > 3
     assert not store.damaged
+
+
+@pytest.mark.parametrize("name", ["MPEG-2 program", "H.264 MP4", "HEVC"])
+def test_the_same_frames_come_in_colour_one_at_a_time(name: str) -> None:
+    colour = np.stack(list(elementary_colour_frames(STREAMS[name], ReadLimits())))
+    store = read_elementary(STREAMS[name], ReadLimits(), 40, 64, 96)
+    assert colour.shape == (40, 64, 96, 3)
+    np.testing.assert_array_equal(colour[10], store.colour(10, 1))
 
 
 def test_the_header_may_count_a_few_frames_more_or_less() -> None:
