@@ -9,20 +9,16 @@ from __future__ import annotations
 import hmac
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from services.cine.errors import ConfigError, Reason, RequestInvalidError, StorageError, StudyUnknownError
 from services.cine.validation.findings import Finding, FindingCode, Severity
 from services.cine.views import View
+from services.runtime.database import Database
 
 LEAST_KEY_BYTES = 32
 SCHEMA_VERSION = 1
-_BUSY_TIMEOUT_S = 10.0
-"""How long a transaction waits for another thread's or process's."""
-
 _SCHEMA = """
 CREATE TABLE key (check_hash TEXT NOT NULL);
 CREATE TABLE studies (
@@ -109,14 +105,9 @@ class Studies:
     """
 
     def __init__(self, path: Path, key: bytes) -> None:
-        self._path, self._key = path, key
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unusable(str(error.strerror)) from error
-        with self._open() as database:
-            database.execute("PRAGMA journal_mode = WAL")
-        with self._transaction() as database:
+        self._database, self._key = Database(path, _unusable, is_lasting=True), key
+        self._database.prepare()
+        with self._database.transaction() as database:
             self._found_or_check(database)
 
     def record(self, uid: str, name: StudyName, cine: StudyCine) -> bool:
@@ -135,7 +126,7 @@ class Studies:
         """
         study = self._hash(uid)
         row = (cine.sha256, cine.view or "", cine.confidence, _to_json(cine.findings), cine.received_s)
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute("INSERT INTO studies VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (study, *astuple(name)))
             if _name_of(database, study) != name:
                 raise RequestInvalidError(
@@ -156,7 +147,7 @@ class Studies:
             StudyUnknownError: nothing was recorded of it.
         """
         study = self._hash(uid)
-        with self._open() as database:
+        with self._database.opened() as database:
             name = _name_of(database, study)
             if name is None:
                 raise StudyUnknownError
@@ -182,28 +173,6 @@ class Studies:
             raise _misfit(f"a study database of version {version}", f"version {SCHEMA_VERSION}")
         elif database.execute("SELECT check_hash FROM key").fetchone() != (mark,):
             raise _misfit("a study database that was written with another key", "the key that it was begun with")
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self._path, _BUSY_TIMEOUT_S, isolation_level=None)) as database:
-                database.execute("PRAGMA synchronous = FULL")  # what was answered stays through a loss of power
-                yield database
-        except sqlite3.Error as error:
-            raise _unusable(str(error)) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Do all of it or nothing, alone."""
-        with self._open() as database:
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                yield database
-            except BaseException:
-                if database.in_transaction:  # a full disk has ended it already
-                    database.execute("ROLLBACK")
-                raise
-            database.execute("COMMIT")
 
 
 def read_key(path: Path) -> bytes:

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
 from services.cine.errors import CapacityError, JobUnknownError, Reason, RequestInvalidError, StorageError
+from services.runtime.database import Database
 from services.synthesis.plan import Order
-
-_BUSY_TIMEOUT_S = 10.0
-"""How long a transaction waits for another process's."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -158,13 +155,9 @@ class Ledger:
     """
 
     def __init__(self, path: Path, most_open: int = 64) -> None:
-        self._path, self._most_open = path, most_open
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unusable(str(error.strerror)) from error
-        with self._open() as database:
-            database.execute("PRAGMA journal_mode = WAL")
+        self._database, self._most_open = Database(path, _unusable), most_open
+        self._database.prepare()
+        with self._database.opened() as database:
             database.executescript(_SCHEMA)
 
     def create(
@@ -185,7 +178,7 @@ class Ledger:
             CapacityError: too many jobs are open.
         """
         text = order.to_json()
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             if not _jobs(database, _OF_REQUEST, site, request_id):
                 (count,) = database.execute("SELECT count(*) FROM jobs WHERE ended_s = 0").fetchone()
                 if count >= self._most_open:
@@ -216,7 +209,7 @@ class Ledger:
         Raises:
             JobUnknownError: there is none.
         """
-        with self._open() as database:
+        with self._database.opened() as database:
             return _only(_jobs(database, f"WHERE job_id = ? AND {_OF_SITE}", job_id, site))
 
     def newest(self, count: int, before: int | None = None, site: str | None = None) -> list[Job]:
@@ -228,7 +221,7 @@ class Ledger:
             site: only this one's.
         """
         limit, order = 2**62 if before is None else before, "ORDER BY number DESC LIMIT ?"
-        with self._open() as database:
+        with self._database.opened() as database:
             return _jobs(database, f"WHERE number < ? AND {_OF_SITE} {order}", limit, site, count)
 
     def cancel(self, job_id: str, site: str | None = None) -> Job:
@@ -237,7 +230,7 @@ class Ledger:
         Raises:
             JobUnknownError: there is none; with `site` none of that one's.
         """
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             _only(_jobs(database, f"WHERE job_id = ? AND {_OF_SITE}", job_id, site))
             database.execute(
                 "UPDATE jobs SET due_s = CASE state WHEN 'RUNNING' THEN due_s ELSE 0 END, state = 'CANCELLING'"
@@ -251,7 +244,7 @@ class Ledger:
 
         A job that is to be cancelled keeps that state; any other is RUNNING from now on.
         """
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             found = database.execute(
                 "SELECT job_id FROM jobs WHERE ended_s = 0 AND due_s <= ? ORDER BY number LIMIT 1", (now_s,)
             ).fetchone()
@@ -270,7 +263,7 @@ class Ledger:
         Raises:
             LeaseLostError: it is not the owner's any more.
         """
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             _hold(database, job, owner, until_s)
 
     def record(self, job: Job, owner: str, rows: Iterable[ImageRow], until_s: float) -> None:
@@ -280,7 +273,7 @@ class Ledger:
             LeaseLostError: it is not the owner's any more; nothing is written.
         """
         values = [(job.job_id, *astuple(row)) for row in rows]
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             _hold(database, job, owner, until_s)
             database.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
@@ -290,7 +283,7 @@ class Ledger:
         Raises:
             LeaseLostError: it is not the owner's any more; nothing is struck out.
         """
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             _hold(database, job, owner, until_s)
             database.executemany(
                 "DELETE FROM images WHERE job_id = ? AND place = ?", [(job.job_id, index) for index in indices]
@@ -298,7 +291,7 @@ class Ledger:
 
     def rows(self, job: Job) -> list[ImageRow]:
         """Give the images that are there, in order."""
-        with self._open() as database:
+        with self._database.opened() as database:
             found = database.execute(
                 "SELECT place, attempt, name, sha256, size_bytes, copy_index FROM images"
                 " WHERE job_id = ? ORDER BY place",
@@ -324,7 +317,7 @@ class Ledger:
 
     def reopen(self, job_id: str) -> None:
         """Have a job that waits, failed or is done gone through again now: what is missing is made again."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute(
                 "UPDATE jobs SET state = 'QUEUED', reason = '', message = '', manifest = '', ended_s = 0, due_s = 0"
                 " WHERE job_id = ? AND state IN ('WAITING', 'FAILED', 'DONE')",
@@ -337,7 +330,7 @@ class Ledger:
 
     def bury(self, job: Job, owner: str, now_s: float) -> None:
         """Say that a cancelled job's files are gone; its rows go too. A job that is another's is left alone."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             ended = database.execute(
                 "UPDATE jobs SET state = 'CANCELLED', ended_s = ?"
                 " WHERE job_id = ? AND owner = ? AND state = 'CANCELLING'",
@@ -347,34 +340,13 @@ class Ledger:
                 database.execute("DELETE FROM images WHERE job_id = ?", (job.job_id,))
 
     def _end(self, job: Job, owner: str, state: JobState, values: tuple[str, str, str, float, float]) -> None:
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             _hold(database, job, owner, 0.0)
             database.execute(
                 "UPDATE jobs SET state = ?, owner = '', reason = ?, message = ?, manifest = ?, ended_s = ?, due_s = ?"
                 " WHERE job_id = ?",
                 (state, *values, job.job_id),
             )
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self._path, _BUSY_TIMEOUT_S, isolation_level=None)) as database:
-                yield database
-        except sqlite3.Error as error:
-            raise _unusable(str(error)) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Do all of it or nothing, alone."""
-        with self._open() as database:
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                yield database
-            except BaseException:
-                if database.in_transaction:  # a full disk has ended it already
-                    database.execute("ROLLBACK")
-                raise
-            database.execute("COMMIT")
 
 
 def _hold(database: sqlite3.Connection, job: Job, owner: str, until_s: float) -> None:

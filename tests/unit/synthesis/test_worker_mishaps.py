@@ -7,10 +7,12 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from services.cine.errors import ModelUnavailableError, StorageError
+from services.runtime.database import Database
 from services.synthesis.ledger import Job, JobState, Ledger
 from services.synthesis.manifest import LABELS, MANIFEST
 from services.synthesis.store import Store
@@ -118,31 +120,34 @@ async def test_a_worker_that_stalls_leaves_nothing_of_a_job_that_another_has_bur
     assert bench.files() == {}
 
 
-class Crammed(Ledger):
-    """A list of jobs on a disk without room: for new pages, or for anything at all."""
+class Crammed(Database):
+    """A file on a disk without room: for new pages, or for anything at all."""
 
-    refused = ""
+    refused: ClassVar[str] = ""
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        with super()._open() as database:
-            if self.refused:
-                database.execute(self.refused)
-            yield database
+    def opened(self) -> Iterator[sqlite3.Connection]:
+        with super().opened() as connection:
+            if Crammed.refused:
+                connection.execute(Crammed.refused)
+            yield connection
 
 
 @pytest.mark.parametrize("refused", ["PRAGMA max_page_count = 1", "PRAGMA query_only = ON"])
 async def test_a_list_of_jobs_without_room_loses_nothing_and_the_job_goes_on_when_there_is_some(
-    tmp_path: Path, refused: str
+    tmp_path: Path, refused: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger = Crammed(tmp_path / "jobs.sqlite")
-    painter = Painter(before=lambda number: setattr(ledger, "refused", refused))
+    with monkeypatch.context() as patch:
+        patch.setattr("services.synthesis.ledger.Database", Crammed)
+        ledger = Ledger(tmp_path / "jobs.sqlite")
+    painter = Painter(before=lambda number: monkeypatch.setattr(Crammed, "refused", refused))
     bench = Bench(tmp_path, painter)
     with suppress(StorageError):  # where not even that it waits can be written down
         await bench.worker(ledger=ledger).work_once()
     assert bench.job.state in {JobState.WAITING, JobState.RUNNING}
     assert bench.job.done < ORDER.total
-    painter.before, ledger.refused = (lambda number: None), ""
+    painter.before = lambda number: None
+    monkeypatch.setattr(Crammed, "refused", "")
     bench.now_s += 10.0
     await bench.worker(ledger=ledger).work_once()
     sound = Bench(tmp_path / "sound")
