@@ -12,7 +12,7 @@ EchoplaneError
 ├── AccessDeniedError     this site may not do that
 ├── ReaderUnavailableError  the process that reads cines is restarting
 ├── DeadlineError         the caller took too long to send
-├── StorageError          images, the list of jobs or the record of studies cannot be written or read (yet)
+├── StorageError          images, received objects, or a list of jobs, studies or objects cannot be used (yet)
 ├── JobUnknownError       no job of that name
 ├── StudyUnknownError     nothing was recorded of that study
 ├── ModelError            the model cannot answer
@@ -63,6 +63,7 @@ class Reason(StrEnum):
     CERTIFICATE_DENIED = "CERTIFICATE_DENIED"
     TRIAL_DENIED = "TRIAL_DENIED"
     METHOD_DENIED = "METHOD_DENIED"
+    TITLE_DENIED = "TITLE_DENIED"
     READER_UNAVAILABLE = "READER_UNAVAILABLE"
     DEADLINE = "DEADLINE"
     MODEL_UNAVAILABLE = "MODEL_UNAVAILABLE"
@@ -167,7 +168,7 @@ class DeadlineError(EchoplaneError):
 
 
 class StorageError(EchoplaneError):
-    """Images, the list of jobs or the record of studies cannot be used: a full disk, a store that is away."""
+    """Images, received objects, or a list of jobs, studies or objects cannot be used: a full disk, a store that is away."""
 
     retryable = True
 

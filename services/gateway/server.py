@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from services.cine.errors import ConfigError
 from services.gateway.assess import Assessor
 from services.gateway.metrics import GatewayMetrics
-from services.gateway.settings import BackendKind, GatewaySettings, Profile
+from services.gateway.settings import BackendKind, GatewaySettings
 from services.gateway.study_desk import open_study_desk
 from services.gateway.study_service import METHOD as WATCH_METHOD
 from services.gateway.study_service import StudyService
@@ -32,21 +32,15 @@ from services.models.priority import Gate, InteractiveBackend
 from services.models.recalibration import recalibrated
 from services.models.spec import VIEW_CLASSIFIER
 from services.models.triton_backend import connect_triton
-from services.runtime.access import AccessInterceptor
+from services.runtime.access import METHODS, AccessInterceptor
 from services.runtime.rpc import Admission, ErrorInterceptor
 from services.runtime.sandbox import Sandbox, SandboxLimits
+from services.runtime.settings import Profile
 from services.runtime.sites import Sites
 
 SERVICE = view_pb2.DESCRIPTOR.services_by_name["ViewService"].full_name
 SYNTHESIS_SERVICE = synthesis_pb2.DESCRIPTOR.services_by_name["SynthesisService"].full_name
 STUDY_SERVICE = study_pb2.DESCRIPTOR.services_by_name["StudyService"].full_name
-METHODS = tuple(
-    method.name
-    for file in (view_pb2, synthesis_pb2, study_pb2)
-    for service in file.DESCRIPTOR.services_by_name.values()
-    for method in service.methods
-)
-"""All that a site may be allowed."""
 
 _READINESS_PERIOD_S = 2.0
 _MAX_MESSAGE_BYTES = 64 * 2**20

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +11,7 @@ from pydantic import Field, model_validator
 
 from services.cine.budget import ReadLimits
 from services.models.onnx_backend import Provider
-from services.runtime.settings import ProcessSettings
+from services.runtime.settings import ProcessSettings, Profile, is_loopback
 from services.synthesis.plan import MOST_IMAGES
 
 
@@ -21,13 +20,6 @@ class BackendKind(StrEnum):
 
     EMBEDDED = "embedded"
     TRITON = "triton"
-
-
-class Profile(StrEnum):
-    """Who is let in."""
-
-    DEMO = "demo"
-    SITE = "site"
 
 
 class GatewaySettings(ProcessSettings):
@@ -118,7 +110,7 @@ class GatewaySettings(ProcessSettings):
                 raise ValueError("the profile site needs TLS_CLIENT_CA_FILE and SITES_FILE")
         elif self.sites_file is not None:
             raise ValueError("SITES_FILE holds in the profile site (PROFILE=site)")
-        elif not _is_loopback(self.host):
+        elif not is_loopback(self.host):
             raise ValueError("the profile demo lets anybody in, so HOST must be loopback; else set PROFILE=site")
         return self
 
@@ -138,10 +130,3 @@ class GatewaySettings(ProcessSettings):
     def onnx_provider(self) -> Provider:
         """The provider by its onnxruntime name."""
         return Provider[self.provider]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

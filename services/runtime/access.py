@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from echoplane.v1 import study_pb2, synthesis_pb2, view_pb2
 
 from services.cine.errors import EchoplaneError
 from services.runtime.quotas import Quota
@@ -16,6 +17,14 @@ from services.runtime.sites import Certificate, Sites
 
 TRIAL_KEY = "echoplane-trial"
 """Metadata that names the trial of a call; a site with one trial may leave it out."""
+
+METHODS = tuple(
+    method.name
+    for file in (view_pb2, synthesis_pb2, study_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+)
+"""All that a site may be allowed."""
 
 _HEALTH = "/grpc.health.v1.Health/"
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.cine.errors import ConfigError
+
+
+class Profile(StrEnum):
+    """Who is let in."""
+
+    DEMO = "demo"
+    SITE = "site"
 
 
 class ProcessSettings(BaseModel):
@@ -48,3 +57,11 @@ class ProcessSettings(BaseModel):
             raise ConfigError(
                 found=faults, expected="values in range", advice="See `echoplane serve --help`."
             ) from error
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address is reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import re
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -117,6 +117,15 @@ class Sites(_Strict):
             raise _deny(Reason.METHOD_DENIED, f"{method}, not allowed to this site in this trial", "a method that is")
         return chosen
 
+    def allow_title(self, site: str, title: str) -> None:
+        """Hold a DICOM peer of a site to the titles of that site.
+
+        Raises:
+            AccessDeniedError: the title is not the site's.
+        """
+        if title not in self.sites[site].titles:
+            raise _deny(Reason.TITLE_DENIED, "an application entity title that is not the site's", "one of its titles")
+
 
 class Certificate(_Strict):
     """What counts of a client certificate.
@@ -144,8 +153,18 @@ class Certificate(_Strict):
                 advice="Connect with mutual TLS.",
             )
         names = (name.decode("utf-8", "replace") for name in auth_context.get("x509_subject_alternative_name", ()))
+        return cls._of(ssl.PEM_cert_to_DER_cert(pem), names)
+
+    @classmethod
+    def of_connection(cls, connection: ssl.SSLObject) -> Self:
+        """Take it from a TLS connection that has verified its client (`ssl.CERT_REQUIRED`)."""
+        names = (name[1] for name in (connection.getpeercert() or {}).get("subjectAltName", ()) if name[0] == "URI")
+        return cls._of(connection.getpeercert(binary_form=True) or b"", map(str, names))
+
+    @classmethod
+    def _of(cls, der: bytes, names: Iterable[str]) -> Self:
         sites = (match.group(1) for name in names if (match := _SITE_URI.fullmatch(name)))
-        return cls(fingerprint=hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest(), sites=tuple(sites))
+        return cls(fingerprint=hashlib.sha256(der).hexdigest(), sites=tuple(sites))
 
 
 def _deny(reason: Reason, found: str, expected: str) -> AccessDeniedError:
@@ -155,6 +174,4 @@ def _deny(reason: Reason, found: str, expected: str) -> AccessDeniedError:
 
 
 def _refuse(found: str, expected: str) -> ConfigError:
-    return ConfigError(
-        found=found, expected=expected, advice="Correct the file that ECHOPLANE_GATEWAY_SITES_FILE names."
-    )
+    return ConfigError(found=found, expected=expected, advice="Correct the sites file (the setting SITES_FILE).")

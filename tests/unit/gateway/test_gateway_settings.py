@@ -8,8 +8,9 @@ import pytest
 
 from services.cine.budget import ReadLimits
 from services.cine.errors import ConfigError
-from services.gateway.settings import BackendKind, GatewaySettings, Profile
+from services.gateway.settings import BackendKind, GatewaySettings
 from services.models.onnx_backend import Provider
+from services.runtime.settings import Profile
 
 PREFIX = "ECHOPLANE_GATEWAY_"
 

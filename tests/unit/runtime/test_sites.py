@@ -152,3 +152,14 @@ def test_what_is_larger_than_the_bucket_never_fits_and_a_bucket_of_nothing_gives
         Bucket("pears", 10, 20).take(11)
     with pytest.raises(CapacityError):
         Quota(SiteQuota(images_per_day=0)).images.take(1)
+
+
+@pytest.mark.parametrize(("site", "title"), [("north", "SOMEBODY"), ("lab", "NORTH_CART"), ("north", "")])
+def test_a_title_that_is_not_the_sites_is_denied(sites: Sites, site: str, title: str) -> None:
+    with pytest.raises(AccessDeniedError) as caught:
+        sites.allow_title(site, title)
+    assert caught.value.reason is Reason.TITLE_DENIED
+
+
+def test_a_title_of_the_site_is_let_in(sites: Sites) -> None:
+    sites.allow_title("north", "NORTH_CART")

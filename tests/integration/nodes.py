@@ -1,0 +1,99 @@
+"""A DICOM node as a process of its own, and peers that send to it: dcmtk's, and bare sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
+_POLL_S = 0.02
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node that runs.
+
+    Attributes:
+        port: of its DICOM, on loopback.
+        inbox: its folder.
+        process: itself.
+        log: where its log lines go.
+    """
+
+    port: int
+    inbox: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def events(self) -> list[dict[str, object]]:
+        """Read what it has logged."""
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.endswith("}")]
+
+    def objects(self) -> list[Path]:
+        """List the objects that it keeps."""
+        return [path for path in (self.inbox / "objects").glob("*.dcm") if not path.name.endswith(".sr.dcm")]
+
+
+@contextmanager
+def running_node(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Node]:
+    """Start a node with its inbox in a folder, and stop it with SIGTERM at the end if it still runs.
+
+    Args:
+        folder: of inbox and log; may hold those of an earlier run.
+        settings: names of settings without their prefix, in capitals, and their values.
+    """
+    given = {"PORT": "0", "INBOX": str(folder / "inbox"), "LEAST_FREE_BYTES": str(2**31)} | dict(settings or {})
+    environment = dict(os.environ) | {f"ECHOPLANE_NODE_{name}": value for name, value in given.items()}
+    log = folder / "node.log"
+    with log.open("wb") as sink:
+        command = [sys.executable, "-m", "services.acquisition"]
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=sink)
+    try:
+        yield Node(_port(process, log), folder / "inbox", process, log)
+    finally:
+        process.terminate()
+        process.wait(STOP_TIMEOUT_S)
+
+
+def _port(process: subprocess.Popen[bytes], log: Path) -> int:
+    def told() -> int | None:
+        for line in log.read_text().splitlines():
+            if line.endswith("}") and '"node_serving"' in line:
+                return int(json.loads(line)["port"])
+        assert process.poll() is None, log.read_text()
+        return None
+
+    return wait_for(told, START_TIMEOUT_S)
+
+
+def wait_for(condition: Callable[[], _T | None], timeout_s: float) -> _T:
+    """Wait until a condition gives something that is true, and give that."""
+    deadline_s = time.monotonic() + timeout_s
+    while time.monotonic() < deadline_s:
+        if found := condition():
+            return found
+        time.sleep(_POLL_S)
+    raise AssertionError(f"not within {timeout_s} s")
+
+
+def storescu(node: Node, *arguments: str | Path, title: str = "CART") -> subprocess.CompletedProcess[str]:
+    """Send files by dcmtk; its debug output tells the status of each."""
+    command = ["storescu", "-d", "-aet", title, "-aec", "ECHOPLANE", "127.0.0.1", str(node.port), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, errors="replace")
+
+
+def echoscu(node: Node, *arguments: str, title: str = "CART", called: str = "ECHOPLANE") -> bool:
+    """Ask for an echo by dcmtk."""
+    command = ["echoscu", "-to", "5", "-ta", "5", "-aet", title, "-aec", called, *arguments]
+    done = subprocess.run([*command, "127.0.0.1", str(node.port)], capture_output=True, timeout=60, check=False)
+    return done.returncode == 0
