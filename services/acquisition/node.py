@@ -5,14 +5,22 @@ from __future__ import annotations
 import asyncio
 import signal
 import ssl
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import structlog
+from echoplane.v1 import view_pb2
 
+from services.acquisition.forward import Ask, Forwarder, Send
 from services.acquisition.guard import Admit, Guard
 from services.acquisition.inbox import Inbox
+from services.acquisition.report_scu import Archive
 from services.acquisition.settings import NodeSettings
 from services.acquisition.store_scp import StoreScp, prepare_pynetdicom
-from services.cine.errors import ConfigError
+from services.cine.budget import ReadLimits
+from services.cine.errors import ConfigError, UnauthenticatedError
+from services.client import Client, Tls
 from services.runtime.access import METHODS
 from services.runtime.sites import Certificate, Sites
 
@@ -29,23 +37,64 @@ async def run(settings: NodeSettings) -> None:
         ConfigError: a setting cannot be met.
         StorageError: the inbox cannot be used.
     """
-    admit, tls = _admit(settings), _server_tls(settings)
+    admit, tls, ask, send = _admit(settings), _server_tls(settings), _ask(settings), _send(settings)
     inbox = Inbox(settings.inbox, settings.inbox_limits)
     try:
         prepare_pynetdicom(str(inbox.incoming))
-        scp = StoreScp(inbox, settings.title, settings.max_pdu_bytes)
+        forwarder = Forwarder(inbox, ask, send, replace(ReadLimits(), max_bytes=settings.max_object_bytes))
+        wake = partial(asyncio.get_running_loop().call_soon_threadsafe, forwarder.woken.set)
+        scp = StoreScp(inbox, settings.title, settings.max_pdu_bytes, wake)
         guard = Guard(settings.title, admit, scp.serve, settings.guard_limits, tls)
         port = await guard.open(settings.host, settings.port)
         _log.info("node_serving", port=port, **{state.lower(): count for state, count in inbox.counts().items()})
+        forwarding = asyncio.create_task(forwarder.run())
         try:
             await _told_to_stop()
             _log.info("draining", timeout_s=settings.drain_timeout_s)
         finally:
             await guard.close(settings.drain_timeout_s)
-            scp.wait(_END_S)
+            await asyncio.to_thread(scp.wait, _END_S)
+            forwarding.cancel()
+            await asyncio.wait([forwarding])
+            await asyncio.get_running_loop().shutdown_default_executor()  # a step in hand needs the inbox
     finally:
         inbox.close()
     _log.info("stopped")
+
+
+def _ask(settings: NodeSettings) -> Ask:
+    """Give the way to the gateway: a connection for each object, as gRPC's own waits up to two minutes to try again."""
+    tls = None
+    if settings.gateway_ca_file is not None:
+        own = settings.tls_certificate_file, settings.tls_key_file
+        tls = Tls(_read(settings.gateway_ca_file), *(None if path is None else _read(path) for path in own))
+
+    async def ask(data: bytes) -> view_pb2.PredictViewResponse:
+        async with Client(settings.gateway_address, tls, settings.trial) as client:
+            return await client.predict_view(data, timeout_s=settings.gateway_timeout_s)
+
+    return ask
+
+
+def _send(settings: NodeSettings) -> Send | None:
+    """Give the way to the archive, None where reports stay."""
+    if not settings.report_host:
+        return None
+    tls = None
+    if settings.report_ca_file is not None:
+        tls = ssl.create_default_context(cadata=_read(settings.report_ca_file).decode("ascii", "replace"))
+        if settings.tls_certificate_file is not None:
+            tls.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
+    return Archive(settings.report_host, settings.report_port, settings.report_title, settings.title, tls).send
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            found=f"no readable {path}", expected="a PEM file", advice="Check the TLS settings."
+        ) from error
 
 
 def _admit(settings: NodeSettings) -> Admit:
@@ -61,7 +110,7 @@ def listed(sites: Sites) -> Admit:
 
     def admit(connection: ssl.SSLObject | None, title: str) -> str:
         if connection is None:
-            raise ConfigError(found="plain DICOM", expected="TLS", advice="Set the TLS files of the node.")
+            raise UnauthenticatedError(found="plain DICOM", expected="TLS", advice="Connect with mutual TLS.")
         site = sites.identify(Certificate.of_connection(connection))
         sites.allow_title(site, title)
         return site

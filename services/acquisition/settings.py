@@ -12,6 +12,9 @@ from services.acquisition.inbox import InboxLimits
 from services.cine.budget import ReadLimits
 from services.runtime.settings import ProcessSettings, Profile, is_loopback
 
+TITLE = r"^[A-Za-z0-9_-]{1,16}$"
+"""An application entity title (PS3.5 section 6.2, AE), without the characters that confuse."""
+
 
 class NodeSettings(ProcessSettings):
     """Defaults serve a laptop on loopback."""
@@ -24,7 +27,7 @@ class NodeSettings(ProcessSettings):
     sites_file: Path | None = Field(None, description="YAML of who may do what, the gateway's; in the profile site")
     host: str = Field("127.0.0.1", description="address that DICOM binds to")
     port: int = Field(11112, ge=0, le=65535, description="DICOM port; 0 takes a free one")
-    title: str = Field("ECHOPLANE", pattern=r"^[A-Za-z0-9_-]{1,16}$", description="AE title that scanners call")
+    title: str = Field("ECHOPLANE", pattern=TITLE, description="AE title that scanners call")
     inbox: Path = Field(Path("out/inbox"), description="folder of received objects, on a local disk")
     max_inbox_bytes: int = Field(InboxLimits.max_bytes, ge=1, description="of all objects kept; more are refused")
     least_free_bytes: int = Field(InboxLimits.least_free_bytes, ge=0, description="that stay free on the inbox's disk")
@@ -42,6 +45,14 @@ class NodeSettings(ProcessSettings):
     tls_certificate_file: Path | None = Field(None, description="PEM; the node's own, towards everybody")
     tls_key_file: Path | None = Field(None, description="PEM")
     tls_client_ca_file: Path | None = Field(None, description="PEM; authority of the scanners' certificates")
+    gateway_address: str = Field("127.0.0.1:50051", description="host:port of the gateway's gRPC")
+    gateway_ca_file: Path | None = Field(None, description="PEM; authority of the gateway's certificate, turns TLS on")
+    gateway_timeout_s: float = Field(60.0, gt=0, description="how long the gateway may take for one object")
+    trial: str = Field("", description="trial that the objects are of; a site with one trial may leave it out")
+    report_host: str = Field("", description="archive that reports are sent to; empty keeps them in the inbox")
+    report_port: int = Field(104, ge=1, le=65535, description="DICOM port of that archive")
+    report_title: str = Field("ARCHIVE", pattern=TITLE, description="AE title of that archive")
+    report_ca_file: Path | None = Field(None, description="PEM; authority of the archive's certificate, turns TLS on")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
 
     @model_validator(mode="after")

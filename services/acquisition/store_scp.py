@@ -49,12 +49,14 @@ _log = structlog.get_logger()
 
 
 def prepare_pynetdicom(incoming: str) -> None:
-    """Have pynetdicom write data sets to a folder as they arrive, and say nothing: it logs what objects contain.
+    """Have pynetdicom write data sets to a folder as they arrive, send files byte for byte, and say nothing.
+
+    What it logs names objects and what is in them.
 
     Args:
         incoming: on the same file system as where objects are kept.
     """
-    _config.STORE_RECV_CHUNKED_DATASET = True
+    _config.STORE_RECV_CHUNKED_DATASET = _config.STORE_SEND_CHUNKED_DATASET = True
     _config.LOG_HANDLER_LEVEL = "none"
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL + 1)
     tempfile.tempdir = incoming  # pynetdicom asks there
@@ -88,7 +90,7 @@ class StoreScp:
     inbox: Inbox
     title: str
     max_pdu_bytes: int
-    told: Callable[[], None] = lambda: None
+    told: Callable[[], object] = lambda: None
     clock: Callable[[], float] = time.time
     _entity: AE = field(init=False, repr=False)
     _servers: dict[str, _Doorless] = field(default_factory=dict, init=False, repr=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -97,3 +98,9 @@ def echoscu(node: Node, *arguments: str, title: str = "CART", called: str = "ECH
     command = ["echoscu", "-to", "5", "-ta", "5", "-aet", title, "-aec", called, *arguments]
     done = subprocess.run([*command, "127.0.0.1", str(node.port)], capture_output=True, timeout=60, check=False)
     return done.returncode == 0
+
+
+def free_port() -> int:
+    """Give a port of loopback that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -14,7 +14,7 @@ from pynetdicom import AE, _config
 from pynetdicom.dsutils import create_file_meta, encode, encode_file_meta
 
 from services.acquisition.store_scp import CLASSES, SYNTAXES
-from tests.integration.nodes import Node, echoscu, running_node, storescu
+from tests.integration.nodes import Node, echoscu, running_node, storescu, wait_for
 from tests.unit.acquisition.cases import PLANTED, source_bytes
 
 SUCCESS = 0x0000
@@ -158,3 +158,18 @@ def test_a_kill_loses_nothing_and_a_second_start_goes_on(tmp_path: Path) -> None
         assert "0x0000: Success" in storescu(again, path).stderr
         assert len(again.objects()) == 1
         assert list((again.inbox / "incoming").iterdir()) == []
+
+
+def test_told_to_stop_it_lets_a_peer_finish_and_takes_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_config, "STORE_SEND_CHUNKED_DATASET", True)
+    with running_node(tmp_path) as node:
+        peer = AE("CART")
+        peer.add_requested_context(CLASSES[0], SYNTAXES[0])
+        association = peer.associate("127.0.0.1", node.port, ae_title="ECHOPLANE")
+        node.process.terminate()
+        wait_for(lambda: any(event["event"] == "draining" for event in node.events()), 10.0)
+        assert association.send_c_store(sent_as(tmp_path, CLASSES[0], SYNTAXES[0])).Status == SUCCESS
+        assert not echoscu(node)
+        association.release()
+        assert node.process.wait(10) == 0
+        assert len(node.objects()) == 1

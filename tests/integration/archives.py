@@ -1,0 +1,115 @@
+"""Archives that a node sends its reports to: pynetdicom in this process, and Orthanc as one of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian
+from pynetdicom import AE, evt
+from pynetdicom.dsutils import decode
+from pynetdicom.presentation import build_context
+
+from tests.integration.nodes import free_port, wait_for
+
+
+@dataclass
+class Shelf:
+    """An archive in this process.
+
+    Attributes:
+        port: of its DICOM, on loopback.
+        taken: data sets as they came, explicit little endian, in order.
+        answers: statuses of the next C-STOREs; success when there is none.
+    """
+
+    port: int
+    taken: list[bytes] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+
+    def sources(self) -> set[str]:
+        """Give the UIDs of the objects that its reports are about."""
+        reports = [decode(BytesIO(data), False, True) for data in self.taken]
+        evidence = [report.CurrentRequestedProcedureEvidenceSequence[0] for report in reports]
+        references = [found.ReferencedSeriesSequence[0].ReferencedSOPSequence[0] for found in evidence]
+        return {str(reference.ReferencedSOPInstanceUID) for reference in references}
+
+    def store(self, event: evt.Event) -> int:
+        """Take an object, or say what is to be said."""
+        if self.answers:
+            return self.answers.pop(0)
+        self.taken.append(event.encoded_dataset(include_meta=False))
+        return 0x0000
+
+
+@contextmanager
+def shelf(port: int = 0) -> Iterator[Shelf]:
+    """Run an archive in this process."""
+    opened = Shelf(port or free_port())
+    entity = AE("ARCHIVE")
+    entity.supported_contexts = [build_context(ComprehensiveSRStorage, ExplicitVRLittleEndian)]
+    handlers: list[Any] = [(evt.EVT_C_STORE, opened.store)]
+    server = entity.start_server(("127.0.0.1", opened.port), block=False, evt_handlers=handlers)
+    assert server is not None
+    try:
+        yield opened
+    finally:
+        server.shutdown()
+
+
+@dataclass(frozen=True)
+class Orthanc:
+    """An Orthanc that runs, and its ports on loopback."""
+
+    dicom_port: int
+    http_port: int
+
+    def ask(self, path: str, data: bytes | None = None) -> Any:
+        """Ask its REST interface; with data, post them."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/{path}", data)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read())
+
+
+@contextmanager
+def orthanc(folder: Path, node_port: int) -> Iterator[Orthanc]:
+    """Run an Orthanc with its files in a folder, that knows the node as `echoplane`."""
+    opened = Orthanc(free_port(), free_port())
+    (folder / "orthanc.json").write_text(
+        json.dumps(
+            {
+                "StorageDirectory": str(folder / "orthanc"),
+                "DicomAet": "ORTHANC",
+                "DicomPort": opened.dicom_port,
+                "HttpPort": opened.http_port,
+                "RemoteAccessAllowed": False,
+                "AuthenticationEnabled": False,
+                "HttpBindAddresses": ["127.0.0.1"],
+                "DicomAlwaysAllowStore": True,
+                "DicomModalities": {"echoplane": ["ECHOPLANE", "127.0.0.1", node_port]},
+                "Plugins": [],
+            }
+        )
+    )
+    with (folder / "orthanc.log").open("wb") as log:
+        process = subprocess.Popen(["/usr/sbin/Orthanc", str(folder / "orthanc.json")], stdout=log, stderr=log)
+    try:
+        wait_for(lambda: _is_up(opened), 30.0)
+        yield opened
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _is_up(opened: Orthanc) -> bool:
+    try:
+        return bool(opened.ask("system"))
+    except OSError:
+        return False
