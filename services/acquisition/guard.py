@@ -38,6 +38,9 @@ HandOver = Callable[[socket.socket, str], None]
 
 _BACKLOG = 1024
 _COPY_BYTES = 64 * 1024
+_FAREWELL_S = 1.0
+"""How long a peer may take to end TLS in good order, while it holds a descriptor that nobody counts."""
+
 _NO_DESCRIPTORS_S = 0.1
 """How long to wait when the system gives no more of them."""
 
@@ -182,7 +185,10 @@ class Guard:
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(_COPY_BYTES)
         protocol = asyncio.StreamReaderProtocol(reader)
-        transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=self.tls)
+        farewell_s = None if self.tls is None else _FAREWELL_S
+        transport, _ = await loop.connect_accepted_socket(
+            lambda: protocol, connection, ssl=self.tls, ssl_shutdown_timeout=farewell_s
+        )
         return _Peer(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
     def _let_in(self, peer: _Peer, request: Pdu) -> str:
@@ -204,10 +210,10 @@ class Guard:
         self._associated.add(task)
         ours, theirs = socket.socketpair()
         reader, writer = await asyncio.open_connection(sock=ours)
-        self.hand_over(theirs, site)
-        writer.write(request.data)
         ways = [asyncio.create_task(self._up(peer, writer)), asyncio.create_task(_down(reader, peer))]
         try:
+            self.hand_over(theirs, site)
+            writer.write(request.data)
             done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             for way in done:
                 way.result()

@@ -129,8 +129,8 @@ class StoreScp:
         except StorageError as error:
             _log.error("object_refused", reason=error.reason, message=str(error))
             return OUT_OF_RESOURCES
-        except Exception:  # a border: pynetdicom would swallow it
-            _log.exception("unexpected_error", method="C-STORE")
+        except Exception as error:  # a border: pynetdicom would swallow it; its text may be a patient's
+            _log.error("unexpected_error", method="C-STORE", kind=type(error).__name__)
             return PROCESSING_FAILURE
         _log.info("object_received", number=entry.number, size_bytes=entry.size_bytes)
         if entry.is_conflicting:

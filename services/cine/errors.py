@@ -168,7 +168,7 @@ class DeadlineError(EchoplaneError):
 
 
 class StorageError(EchoplaneError):
-    """Images, received objects, or a list of jobs, studies or objects cannot be used: a full disk, a store that is away."""
+    """Images, received objects, or a list of jobs, studies or objects cannot be used: a full disk, a store away."""
 
     retryable = True
 

@@ -11,8 +11,8 @@ is_whole() {
 
 if is_whole; then exit 0; fi
 if [[ $EUID -ne 0 ]] || ! command -v apt-get >/dev/null; then
-    echo "error: the tests need DCMTK, dicom3tools and Orthanc (${tools[*]}), and only root on Debian or Ubuntu can have them" \
-        "installed here; install the packages dcmtk, dicom3tools and orthanc and try again" >&2
+    echo "error: the tests need DCMTK, dicom3tools and Orthanc (${tools[*]}), and only root on Debian or Ubuntu can" \
+        "have them installed here; install the packages dcmtk, dicom3tools and orthanc and try again" >&2
     exit 2
 fi
 apt-get -qq update
