@@ -75,9 +75,8 @@ class Forwarder:
         while True:
             self.woken.clear()
             try:
+                await asyncio.to_thread(self.inbox.expire, self.clock())
                 was_busy = await self.work_once()
-                if not was_busy:
-                    await asyncio.to_thread(self.inbox.expire, self.clock())
             except StorageError as error:
                 _log.error("no_inbox", reason=error.reason, message=str(error))
                 was_busy = False

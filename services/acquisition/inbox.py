@@ -16,7 +16,7 @@ import shutil
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -76,11 +76,13 @@ class InboxLimits:
         max_bytes: of all objects together.
         least_free_bytes: that stay free on the disk; at least what may be arriving at the same time.
         retention_s: how long an object stays after it was reported or failed, s.
+        abandoned_s: how long a file in `incoming` may go without a byte; pynetdicom leaves it when a peer breaks off.
     """
 
     max_bytes: int = 100 * 2**30
     least_free_bytes: int = 4 * 2**30
     retention_s: float = 7 * 86_400.0
+    abandoned_s: float = 120.0
 
 
 @dataclass(frozen=True)
@@ -224,7 +226,15 @@ class Inbox:
         self._step(entry, entry.state, "tries = tries + 1, reason = ?, due_s = ?", (reason, until_s))
 
     def expire(self, now_s: float) -> int:
-        """Remove what has been done with for longer than the retention; give how many objects that were."""
+        """Remove objects that were done with for longer than the retention, and give their number.
+
+        What was never wholly received goes too.
+        """
+        with _translated():
+            for part in self.incoming.iterdir():
+                with suppress(FileNotFoundError):  # it was moved into place meanwhile
+                    if part.stat().st_mtime < now_s - self._limits.abandoned_s:
+                        part.unlink()
         long_ago = now_s - self._limits.retention_s
         with self._transaction() as database:
             names = database.execute(

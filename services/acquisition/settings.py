@@ -80,7 +80,7 @@ class NodeSettings(ProcessSettings):
     @property
     def inbox_limits(self) -> InboxLimits:
         """When the inbox is full."""
-        return InboxLimits(self.max_inbox_bytes, self.least_free_bytes, self.retention_s)
+        return InboxLimits(self.max_inbox_bytes, self.least_free_bytes, self.retention_s, 2 * self.idle_timeout_s)
 
     @property
     def guard_limits(self) -> GuardLimits:

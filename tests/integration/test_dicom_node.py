@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, _config
 from pynetdicom.dsutils import create_file_meta, encode, encode_file_meta
 
@@ -47,7 +47,8 @@ def written(folder: Path, **attributes: object) -> Path:
 def sent_as(folder: Path, sop_class: str, syntax: str) -> Path:
     """Write an object that says it is of that class and syntax; an SCP does not look into it."""
     uid, path = f"1.2.826.8.{CLASSES.index(sop_class)}.{SYNTAXES.index(syntax)}", folder / f"{syntax}.dcm"
-    meta = encode_file_meta(create_file_meta(sop_class_uid=sop_class, sop_instance_uid=uid, transfer_syntax=syntax))
+    named = {"sop_class_uid": UID(sop_class), "sop_instance_uid": UID(uid), "transfer_syntax": UID(syntax)}
+    meta = encode_file_meta(create_file_meta(**named))
     dataset = Dataset()
     dataset.SOPClassUID, dataset.SOPInstanceUID = sop_class, uid
     is_implicit, is_little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian

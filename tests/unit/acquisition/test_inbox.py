@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -140,6 +141,15 @@ def test_only_what_is_done_with_goes_and_makes_room(inbox: Inbox) -> None:
     assert inbox.expire(1_060.0) == 1
     assert [file.stem for file in files_of(inbox)] == [waiting.name]
     assert send(inbox, b"n" * 600, "1.3").size_bytes == 600
+
+
+def test_what_a_peer_has_broken_off_goes_and_what_still_arrives_stays(inbox: Inbox) -> None:
+    for name in ("abandoned", "arriving"):
+        (inbox.incoming / name).write_bytes(b"ha")
+    os.utime(inbox.incoming / "abandoned", (1_000.0, 1_000.0))
+    os.utime(inbox.incoming / "arriving", (1_001.0, 1_001.0))
+    inbox.expire(1_120.5)
+    assert [file.name for file in files_of(inbox)] == ["arriving"]
 
 
 def test_a_start_removes_what_nobody_was_told_about(tmp_path: Path) -> None:
