@@ -16,7 +16,7 @@ import shutil
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -24,9 +24,7 @@ from typing import IO
 
 from services.acquisition.durable_files import digest, settle, write_whole
 from services.cine.errors import ConfigError, StorageError
-
-_BUSY_TIMEOUT_S = 10.0
-"""How long a transaction waits for another thread's."""
+from services.runtime.database import Database
 
 _KEY_BYTES = 32
 _OBJECT, _REPORT, _RECORD = ".dcm", ".sr.dcm", ".json"
@@ -141,8 +139,9 @@ class Inbox:
             self._lock = _lock(folder / "lock")
             self._sweep_incoming()
             self._key = self._secret(folder / "key")
-            with self._open() as database:
-                database.execute("PRAGMA journal_mode = WAL")
+            self._database = Database(folder / "inbox.sqlite", _unusable, is_lasting=True)
+            self._database.prepare()
+            with self._database.opened() as database:
                 database.executescript(_SCHEMA)
             self._sweep_objects()
 
@@ -168,24 +167,24 @@ class Inbox:
             with _translated():
                 size_bytes, sha256 = part.stat().st_size, digest(part)
                 key = hmac.digest(self._key, uid.encode(), "sha256").hex()
-                with self._transaction() as database:
+                with self._database.transaction() as database:
                     return self._kept(database, part, (site, key, sha256), size_bytes, now_s)
         finally:
             part.unlink(missing_ok=True)
 
     def next_due(self, now_s: float) -> Entry | None:
         """Give the oldest object that waits for something to be done; None where there is none."""
-        with self._open() as database:
+        with self._database.opened() as database:
             return _first(database, "ended_s = 0 AND due_s <= ?", now_s)
 
     def get(self, number: int) -> Entry | None:
         """Give an object as it stands; None where it is not there any more."""
-        with self._open() as database:
+        with self._database.opened() as database:
             return _first(database, "number = ?", number)
 
     def counts(self) -> dict[State, int]:
         """Count the objects of each state."""
-        with self._open() as database:
+        with self._database.opened() as database:
             found = dict(database.execute("SELECT state, count(*) FROM objects GROUP BY state").fetchall())
         return {state: found.get(state, 0) for state in State}
 
@@ -236,7 +235,7 @@ class Inbox:
                     if part.stat().st_mtime < now_s - self._limits.abandoned_s:
                         part.unlink()
         long_ago = now_s - self._limits.retention_s
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             names = database.execute(
                 "DELETE FROM objects WHERE ended_s BETWEEN 1 AND ? RETURNING name", (long_ago,)
             ).fetchall()
@@ -281,7 +280,7 @@ class Inbox:
             raise _full(f"{free} bytes free on the inbox's disk", f"at least {self._limits.least_free_bytes}")
 
     def _step(self, entry: Entry, state: State, change: str, values: tuple[object, ...]) -> None:
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute(
                 f"UPDATE objects SET {change} WHERE number = ? AND state = ?",  # noqa: S608 - of our own words
                 (*values, entry.number, state),
@@ -301,32 +300,11 @@ class Inbox:
 
     def _sweep_objects(self) -> None:
         """Remove files that nobody was told about, or whose entry has gone."""
-        with self._open() as database:
+        with self._database.opened() as database:
             known = {name for (name,) in database.execute("SELECT name FROM objects")}
         for file in self._objects.iterdir():
             if file.name.partition(".")[0] not in known:
                 file.unlink()
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        with _translated():
-            path = self._folder / "inbox.sqlite"
-            with closing(sqlite3.connect(path, _BUSY_TIMEOUT_S, isolation_level=None)) as database:
-                database.execute("PRAGMA synchronous = FULL")  # in WAL mode: a commit is on the disk
-                yield database
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Do all of it or nothing, alone."""
-        with self._open() as database:
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                yield database
-            except BaseException:
-                if database.in_transaction:  # a full disk has ended it already
-                    database.execute("ROLLBACK")
-                raise
-            database.execute("COMMIT")
 
 
 def _first(database: sqlite3.Connection, condition: str, *values: object) -> Entry | None:
@@ -357,14 +335,17 @@ def _full(found: str, expected: str) -> StorageError:
     )
 
 
+def _unusable(found: str) -> StorageError:
+    return StorageError(
+        found=f"an inbox that cannot be used ({found})",
+        expected="a folder on a local disk with room, and the right to write",
+        advice="Make room, or check the folder's rights.",
+    )
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (OSError, sqlite3.Error) as error:
-        found = getattr(error, "strerror", None) or type(error).__name__  # an OSError's own text names files
-        raise StorageError(
-            found=f"an inbox that cannot be used ({found})",
-            expected="a folder on a local disk with room, and the right to write",
-            advice="Make room, or check the folder's rights.",
-        ) from error
+    except OSError as error:  # whose own text names files
+        raise _unusable(error.strerror or type(error).__name__) from error
