@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 
 import structlog
-from echoplane.v1 import view_pb2
 
-from services.acquisition.forward import Ask, Forwarder, Send
+from services.acquisition.forward import Forwarder, Send
 from services.acquisition.guard import Admit, Guard
 from services.acquisition.inbox import Inbox
 from services.acquisition.report_scu import Archive
 from services.acquisition.settings import NodeSettings
 from services.acquisition.store_scp import StoreScp, prepare_pynetdicom
+from services.acquisition.study_naming import Gateway, Naming
 from services.cine.budget import ReadLimits
 from services.cine.errors import ConfigError, UnauthenticatedError
 from services.client import Client, Tls
@@ -37,11 +37,11 @@ async def run(settings: NodeSettings) -> None:
         ConfigError: a setting cannot be met.
         StorageError: the inbox cannot be used.
     """
-    admit, tls, ask, send = _admit(settings), _server_tls(settings), _ask(settings), _send(settings)
+    admit, tls, gateway, send = _admit(settings), _server_tls(settings), _gateway(settings), _send(settings)
     inbox = Inbox(settings.inbox, settings.inbox_limits)
     try:
         prepare_pynetdicom(str(inbox.incoming))
-        forwarder = Forwarder(inbox, ask, send, replace(ReadLimits(), max_bytes=settings.max_object_bytes))
+        forwarder = Forwarder(inbox, gateway.ask, send, gateway.limits)
         wake = partial(asyncio.get_running_loop().call_soon_threadsafe, forwarder.woken.set)
         scp = StoreScp(inbox, settings.title, settings.max_pdu_bytes, wake)
         guard = Guard(settings.title, admit, scp.serve, settings.guard_limits, tls)
@@ -62,18 +62,18 @@ async def run(settings: NodeSettings) -> None:
     _log.info("stopped")
 
 
-def _ask(settings: NodeSettings) -> Ask:
-    """Give the way to the gateway: a connection for each object, as gRPC's own waits up to two minutes to try again."""
+def _gateway(settings: NodeSettings) -> Gateway:
+    """Give the way to the gateway."""
     tls = None
     if settings.gateway_ca_file is not None:
         own = settings.tls_certificate_file, settings.tls_key_file
         tls = Tls(_read(settings.gateway_ca_file), *(None if path is None else _read(path) for path in own))
-
-    async def ask(data: bytes) -> view_pb2.PredictViewResponse:
-        async with Client(settings.gateway_address, tls, settings.trial) as client:
-            return await client.predict_view(data, timeout_s=settings.gateway_timeout_s)
-
-    return ask
+    return Gateway(
+        connect=partial(Client, settings.gateway_address, tls, settings.trial),
+        naming=Naming(settings.trial, settings.subject_code_attribute, settings.visit_attribute),
+        limits=replace(ReadLimits(), max_bytes=settings.max_object_bytes),
+        timeout_s=settings.gateway_timeout_s,
+    )
 
 
 def _send(settings: NodeSettings) -> Send | None:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from services.acquisition.guard import GuardLimits
 from services.acquisition.inbox import InboxLimits
+from services.acquisition.study_naming import SUBJECT_CODE, VISIT
 from services.cine.budget import ReadLimits
 from services.runtime.settings import ProcessSettings, Profile, is_loopback
 
 TITLE = r"^[A-Za-z0-9_-]{1,16}$"
 """An application entity title (PS3.5 section 6.2, AE), without the characters that confuse."""
+
+_SHORT_TEXTS = ("CS", "LO", "SH")
+"""Value representations that a code may have (PS3.5 section 6.2); a person's name (PN) is none of them."""
 
 
 class NodeSettings(ProcessSettings):
@@ -49,11 +54,24 @@ class NodeSettings(ProcessSettings):
     gateway_ca_file: Path | None = Field(None, description="PEM; authority of the gateway's certificate, turns TLS on")
     gateway_timeout_s: float = Field(60.0, gt=0, description="how long the gateway may take for one object")
     trial: str = Field("", description="trial that the objects are of; a site with one trial may leave it out")
+    subject_code_attribute: str = Field(
+        SUBJECT_CODE,
+        description="DICOM keyword of where the trial's subject code is; believed only in the protocol's shape",
+    )
+    visit_attribute: str = Field(VISIT, description="DICOM keyword of where the visit is, by its name in the protocol")
     report_host: str = Field("", description="archive that reports are sent to; empty keeps them in the inbox")
     report_port: int = Field(104, ge=1, le=65535, description="DICOM port of that archive")
     report_title: str = Field("ARCHIVE", pattern=TITLE, description="AE title of that archive")
     report_ca_file: Path | None = Field(None, description="PEM; authority of the archive's certificate, turns TLS on")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+
+    @field_validator("subject_code_attribute", "visit_attribute")
+    @classmethod
+    def _is_a_short_text(cls, keyword: str) -> str:
+        tag = tag_for_keyword(keyword)
+        if keyword and (tag is None or dictionary_VR(tag) not in _SHORT_TEXTS):
+            raise ValueError(f"the keyword of a DICOM attribute that is {', '.join(_SHORT_TEXTS)}, or nothing")
+        return keyword
 
     @model_validator(mode="after")
     def _somebody_is_asked_who_they_are(self) -> Self:

@@ -51,9 +51,23 @@ def test_what_may_arrive_at_once_must_fit_into_what_stays_free() -> None:
         load(**fits | {"LEAST_FREE_BYTES": "999"})
 
 
+def test_a_site_says_where_the_code_is_or_that_it_is_nowhere() -> None:
+    assert load(SUBJECT_CODE_ATTRIBUTE="PatientID").subject_code_attribute == "PatientID"
+    assert load(VISIT_ATTRIBUTE="").visit_attribute == ""
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PORT", "70000"), ("TITLE", "SEVENTEEN_LETTERS"), ("TITLE", "A\\B"), ("MAX_WAITING", "5000"), ("PORTS", "1")],
+    [
+        *(
+            ("PORT", "70000"),
+            ("TITLE", "SEVENTEEN_LETTERS"),
+            ("TITLE", "A\\B"),
+            ("MAX_WAITING", "5000"),
+            ("PORTS", "1"),
+        ),
+        *(("SUBJECT_CODE_ATTRIBUTE", "PatientName"), ("VISIT_ATTRIBUTE", "Visit"), ("VISIT_ATTRIBUTE", "StudyDate")),
+    ],
 )
 def test_a_wrong_value_or_name_stops_the_start_and_is_named(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=f"{PREFIX}{name}"):
