@@ -26,9 +26,10 @@ HEADER_BYTES = 65_536
 TEXT_LENGTH = 500
 """Characters of a message that are believed to be one."""
 
-_ERRORS = {
+_ERRORS: dict[str, Callable[..., errors.InputError]] = {
     kind.__name__: kind for kind in (errors.CineUnreadableError, errors.CineUnsupportedError, errors.LimitExceededError)
 }
+_ERRORS[errors.IdentityRemainsError.__name__] = lambda reason, **parts: errors.IdentityRemainsError(**parts)
 _BUILT_IN_ERRORS = {
     name: kind for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
 }

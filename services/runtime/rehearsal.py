@@ -68,7 +68,7 @@ def sample_dicom() -> bytes:
     dataset = Dataset()
     dataset.file_meta, dataset.preamble = FileMetaDataset(), bytes(128)
     dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
-    dataset.SOPClassUID = UltrasoundMultiFrameImageStorage
+    dataset.SOPClassUID, dataset.SOPInstanceUID = UltrasoundMultiFrameImageStorage, "2.25.1"
     dataset.Modality, dataset.PhotometricInterpretation = "US", "MONOCHROME2"
     dataset.Rows, dataset.Columns, dataset.NumberOfFrames = 112, 112, len(frames)
     dataset.SamplesPerPixel, dataset.BitsAllocated, dataset.FrameTime = 1, 8, 40.0
