@@ -23,7 +23,7 @@ def settle(part: Path, target: Path) -> None:
 
 
 def write_whole(target: Path, data: bytes, parts: Path) -> None:
-    """Write a file, whole or not at all, over one of that name.
+    """Write a file, whole or not at all, over one of that name; readable for its owner only.
 
     Args:
         target: its name.
@@ -34,6 +34,7 @@ def write_whole(target: Path, data: bytes, parts: Path) -> None:
         OSError: it cannot be written.
     """
     part = parts / target.name
+    part.touch(mode=0o600)
     part.write_bytes(data)
     settle(part, target)
 

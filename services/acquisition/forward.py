@@ -1,4 +1,4 @@
-"""Works the inbox off: asks the gateway about each object, makes its report, and sends that to an archive.
+"""Works the inbox off: asks the gateway about each object, takes out who it shows, makes its report, sends it on.
 
 An object takes one step at a time and each is written down, so a kill repeats one step at most; to the same end, as a
 kept answer always makes the same report under the same UID. While the gateway or the archive is away, objects wait.
@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -22,7 +22,7 @@ from services.acquisition.inbox import Entry, Inbox, State
 from services.acquisition.report import make_report
 from services.acquisition.source import read_source
 from services.cine.budget import ReadLimits
-from services.cine.errors import EchoplaneError, InputError, StorageError
+from services.cine.errors import EchoplaneError, InputError, Reason, StorageError
 from services.client import CallError
 
 LONGEST_WAIT_S = 60.0
@@ -40,8 +40,19 @@ _THE_OBJECTS_OWN = "INVALID_ARGUMENT"
 Ask = Callable[[bytes], Awaitable[view_pb2.PredictViewResponse]]
 """Asks about the bytes of an object; raises CallError."""
 
+Clean = Callable[[bytes], bytes]
+"""Gives the file of an object without identity; raises InputError where it cannot be had."""
+
 Send = Callable[[Path], None]
-"""Sends the file of a report; raises StorageError where it was not taken."""
+"""Sends the file of a report or an object; raises StorageError where it was not taken."""
+
+NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+"""When the report of a clean object was made: its day would be that of the examination (PS3.15 table E.1-1)."""
+
+_ADVICE = {
+    Reason.IDENTITY_REMAINS: "Its pixels may show a name, so nothing of it is passed on, and its file goes after"
+    " ECHOPLANE_NODE_FAILED_RETENTION_S. Repeat it as a B-mode cine, or send it where identities may go.",
+}
 
 _log = structlog.get_logger()
 
@@ -58,6 +69,8 @@ class Forwarder:
         clock: seconds since 1970.
         poll_s: how often to look, s.
         pause_s: after a try that came to nothing, s.
+        clean: takes out whom an object shows; None keeps everybody's identity.
+        is_sending_objects: clean objects go to the archive too, each before its report.
         woken: set to have it look now.
     """
 
@@ -68,6 +81,8 @@ class Forwarder:
     clock: Callable[[], float] = time.time
     poll_s: float = POLL_S
     pause_s: float = PAUSE_S
+    clean: Clean | None = None
+    is_sending_objects: bool = False
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -100,6 +115,8 @@ class Forwarder:
         try:
             if entry.state is State.RECEIVED:
                 await self._answer(entry)
+            elif entry.state is State.ANSWERED and self.clean is not None:
+                await asyncio.to_thread(self._clean, entry, self.clean)
             else:
                 await asyncio.to_thread(self._report, entry)
         except CallError as error:
@@ -118,19 +135,29 @@ class Forwarder:
         await asyncio.to_thread(self.inbox.answered, entry, response.SerializeToString(), answered_at)
         _log.info("object_answered", number=entry.number, verdict=view_pb2.Verdict.Name(response.verdict))
 
+    def _clean(self, entry: Entry, clean: Clean) -> None:
+        self.inbox.cleaned(entry, clean(self.inbox.read(entry)))
+        _log.info("object_cleaned", number=entry.number)
+
     def _report(self, entry: Entry) -> None:
+        is_clean = entry.state is State.CLEANED
         answer = read_answer(view_pb2.PredictViewResponse.FromString(entry.response))
         source = read_source(self.inbox.read(entry), self.limits)
-        report = make_report(answer, source, datetime.fromisoformat(entry.answered_at))
+        report = make_report(answer, source, NO_TIME if is_clean else datetime.fromisoformat(entry.answered_at))
         self.inbox.put_report(entry, report.dicom, report.json)
         if self.send is not None:
+            if is_clean and self.is_sending_objects:
+                self.send(self.inbox.object_path(entry))
             self.send(self.inbox.report_path(entry))
         self.inbox.reported(entry, self.clock())
         _log.info("object_reported", number=entry.number, is_sent=self.send is not None)
 
     async def _stopped(self, entry: Entry, reason: str, *, is_final: bool) -> None:
         """Say that an object failed, or let it wait, longer each time."""
-        _log.warning("object_stopped", number=entry.number, reason=reason, tries=entry.tries + 1, is_final=is_final)
+        told = {"advice": _ADVICE[reason]} if reason in _ADVICE else {}
+        _log.warning(
+            "object_stopped", number=entry.number, reason=reason, tries=entry.tries + 1, is_final=is_final, **told
+        )
         if is_final:
             await asyncio.to_thread(self.inbox.failed, entry, reason, self.clock())
             return

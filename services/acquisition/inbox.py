@@ -4,7 +4,9 @@ An object is written down after its file is in place, and acknowledged after tha
 most a file that nobody was told about, which the next start removes. One process works with an inbox: the folder is
 locked for as long as it lives.
 
-Files hold patients, as they came. The list holds none: an object is known by a keyed hash of its SOP Instance UID.
+Files hold patients, as they came, until they are cleaned: the clean file is put in place, that is written down, and the
+other one goes; what a kill leaves between these is put right by the next start. The list holds nobody: an object is
+known by a keyed hash of its SOP Instance UID.
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ from services.cine.errors import ConfigError, StorageError
 from services.runtime.database import Database
 
 _KEY_BYTES = 32
-_OBJECT, _REPORT, _RECORD = ".dcm", ".sr.dcm", ".json"
-"""Ends of the names of an object, its report, and the JSON beside it."""
+_OBJECT, _CLEAN, _REPORT, _RECORD = ".dcm", ".clean.dcm", ".sr.dcm", ".json"
+"""Ends of the names of an object as it came, without identity, of its report, and of the JSON beside it."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -62,8 +64,13 @@ class State(StrEnum):
 
     RECEIVED = "RECEIVED"
     ANSWERED = "ANSWERED"
+    CLEANED = "CLEANED"
     REPORTED = "REPORTED"
     FAILED = "FAILED"
+
+
+_DONE_WITH = (State.CLEANED, State.REPORTED)
+"""When the file that came is not needed any more, if there is a clean one."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,8 @@ class InboxLimits:
     Attributes:
         max_bytes: of all objects together.
         least_free_bytes: that stay free on the disk; at least what may be arriving at the same time.
-        retention_s: how long an object stays after it was reported or failed, s.
+        retention_s: how long an object stays after it was reported, s.
+        failed_retention_s: after it failed, s; it may lie there as it came.
         abandoned_s: how long a file in `incoming` may go without a byte; pynetdicom leaves it when a peer breaks off.
     """
 
@@ -81,6 +89,7 @@ class InboxLimits:
     least_free_bytes: int = 4 * 2**30
     retention_s: float = 7 * 86_400.0
     abandoned_s: float = 120.0
+    failed_retention_s: float = 3 * 86_400.0
 
 
 @dataclass(frozen=True)
@@ -138,7 +147,7 @@ class Inbox:
                 each.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = _lock(folder / "lock")
             self._sweep_incoming()
-            self._key = self._secret(folder / "key")
+            self._key = self.secret("key")
             self._database = Database(folder / "inbox.sqlite", _unusable, is_lasting=True)
             self._database.prepare()
             with self._database.opened() as database:
@@ -173,9 +182,12 @@ class Inbox:
             part.unlink(missing_ok=True)
 
     def next_due(self, now_s: float) -> Entry | None:
-        """Give the oldest object that waits for something to be done; None where there is none."""
+        """Give the next object that waits for something to be done; None where there is none.
+
+        What was never tried in vain comes first, of that what has no answer, as somebody waits for it; then the oldest.
+        """
         with self._database.opened() as database:
-            return _first(database, "ended_s = 0 AND due_s <= ?", now_s)
+            return _first(database, "ended_s = 0 AND due_s <= ?", now_s, order="tries > 0, state <> 'RECEIVED', number")
 
     def get(self, number: int) -> Entry | None:
         """Give an object as it stands; None where it is not there any more."""
@@ -189,9 +201,14 @@ class Inbox:
         return {state: found.get(state, 0) for state in State}
 
     def read(self, entry: Entry) -> bytes:
-        """Read an object."""
+        """Read an object as it stands."""
         with _translated():
-            return (self._objects / (entry.name + _OBJECT)).read_bytes()
+            return self.object_path(entry).read_bytes()
+
+    def object_path(self, entry: Entry) -> Path:
+        """Name the file of an object: the one that came until `cleaned` is done, then the clean one."""
+        came, clean = (self._objects / (entry.name + end) for end in (_OBJECT, _CLEAN))
+        return clean if entry.state is State.CLEANED or not came.exists() else came
 
     def report_path(self, entry: Entry) -> Path:
         """Name the file of an object's report; it is there from `put_report` on."""
@@ -212,9 +229,18 @@ class Inbox:
             (response, answered_at),
         )
 
+    def cleaned(self, entry: Entry, clean: bytes) -> None:
+        """Put the object without identity in the place of the one that came."""
+        with _translated():
+            write_whole(self._objects / (entry.name + _CLEAN), clean, self.incoming)
+            change = "state = 'CLEANED', tries = 0, due_s = 0, reason = '', size_bytes = ?"
+            self._step(entry, State.ANSWERED, change, (len(clean),))
+            (self._objects / (entry.name + _OBJECT)).unlink(missing_ok=True)
+
     def reported(self, entry: Entry, now_s: float) -> None:
         """Say that nothing is left to do."""
-        self._step(entry, State.ANSWERED, "state = 'REPORTED', reason = '', ended_s = ?", (now_s,))
+        before = State.CLEANED if entry.state is State.CLEANED else State.ANSWERED
+        self._step(entry, before, "state = 'REPORTED', reason = '', ended_s = ?", (now_s,))
 
     def failed(self, entry: Entry, reason: str, now_s: float) -> None:
         """Say that nothing more can be done, and why."""
@@ -234,14 +260,14 @@ class Inbox:
                 with suppress(FileNotFoundError):  # it was moved into place meanwhile
                     if part.stat().st_mtime < now_s - self._limits.abandoned_s:
                         part.unlink()
-        long_ago = now_s - self._limits.retention_s
+        long_ago = now_s - self._limits.retention_s, now_s - self._limits.failed_retention_s
         with self._database.transaction() as database:
             names = database.execute(
-                "DELETE FROM objects WHERE ended_s BETWEEN 1 AND ? RETURNING name", (long_ago,)
+                "DELETE FROM objects WHERE ended_s BETWEEN 1 AND iif(state = 'FAILED', ?2, ?1) RETURNING name", long_ago
             ).fetchall()
         with _translated():
             for (name,) in names:
-                for end in (_OBJECT, _REPORT, _RECORD):
+                for end in (_OBJECT, _CLEAN, _REPORT, _RECORD):
                     (self._objects / (name + end)).unlink(missing_ok=True)
         return len(names)
 
@@ -250,7 +276,7 @@ class Inbox:
     ) -> Entry:
         """Find the object, or move its file into place and write it down."""
         found = _first(database, "site = ? AND uid_key = ? AND sha256 = ?", *identity)
-        if found is not None and (self._objects / (found.name + _OBJECT)).exists():
+        if found is not None and any((self._objects / (found.name + end)).exists() for end in (_OBJECT, _CLEAN)):
             return found
         self._check_room(database, size_bytes)
         if found is not None:  # somebody has removed its file
@@ -286,12 +312,13 @@ class Inbox:
                 (*values, entry.number, state),
             )
 
-    def _secret(self, path: Path) -> bytes:
-        """Give the key of this folder's hashes; a new folder gets a new one."""
-        if not path.exists():
-            write_whole(path, secrets.token_bytes(_KEY_BYTES), self.incoming)
-            path.chmod(0o600)
-        return path.read_bytes()
+    def secret(self, name: str) -> bytes:
+        """Give a key of this folder's own, readable for its owner only; a new folder gets a new one."""
+        path = self._folder / name
+        with _translated():
+            if not path.exists():
+                write_whole(path, secrets.token_bytes(_KEY_BYTES), self.incoming)
+            return path.read_bytes()
 
     def _sweep_incoming(self) -> None:
         """Remove what a killed process was receiving or writing."""
@@ -299,16 +326,18 @@ class Inbox:
             part.unlink()
 
     def _sweep_objects(self) -> None:
-        """Remove files that nobody was told about, or whose entry has gone."""
+        """Remove files that nobody was told about, whose entry has gone, or in whose place is a clean one."""
         with self._database.opened() as database:
-            known = {name for (name,) in database.execute("SELECT name FROM objects")}
+            known = dict(database.execute("SELECT name, state FROM objects").fetchall())
         for file in self._objects.iterdir():
-            if file.name.partition(".")[0] not in known:
+            name, _, end = file.name.partition(".")
+            is_replaced = known.get(name) in _DONE_WITH and f".{end}" == _OBJECT and file.with_suffix(_CLEAN).exists()
+            if name not in known or is_replaced:
                 file.unlink()
 
 
-def _first(database: sqlite3.Connection, condition: str, *values: object) -> Entry | None:
-    row = database.execute(f"{_ENTRY} WHERE {condition} ORDER BY number LIMIT 1", values).fetchone()
+def _first(database: sqlite3.Connection, condition: str, *values: object, order: str = "number") -> Entry | None:
+    row = database.execute(f"{_ENTRY} WHERE {condition} ORDER BY {order} LIMIT 1", values).fetchone()
     if row is None:
         return None
     number, site, name, size_bytes, is_conflicting, state, *rest = row

@@ -5,27 +5,34 @@ from __future__ import annotations
 import asyncio
 import signal
 import ssl
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import structlog
 
-from services.acquisition.forward import Forwarder, Send
+from services.acquisition.deidentification.job import WARM_PARENT, Deidentify
+from services.acquisition.forward import Clean, Forwarder, Send
 from services.acquisition.guard import Admit, Guard
 from services.acquisition.inbox import Inbox
 from services.acquisition.report_scu import Archive
-from services.acquisition.settings import NodeSettings
+from services.acquisition.settings import Identity, NodeSettings
 from services.acquisition.store_scp import StoreScp, prepare_pynetdicom
+from services.acquisition.studies import read_key
 from services.acquisition.study_naming import Gateway, Naming
 from services.cine.budget import ReadLimits
 from services.cine.errors import ConfigError, UnauthenticatedError
 from services.client import Client, Tls
 from services.runtime.access import METHODS
+from services.runtime.sandbox import Sandbox, SandboxLimits
 from services.runtime.sites import Certificate, Sites
 
 _END_S = 5.0
 """How long threads of associations may take to see that their sockets are closed."""
+
+_CHILD_LIMITS = SandboxLimits(memory_mib=6_144, cpu_s=120, wall_s=300, output_mib=1_024)
+"""Every frame is decoded whole and stored without loss, which takes longer and more room than looking at a few."""
 
 _log = structlog.get_logger()
 
@@ -38,10 +45,13 @@ async def run(settings: NodeSettings) -> None:
         StorageError: the inbox cannot be used.
     """
     admit, tls, gateway, send = _admit(settings), _server_tls(settings), _gateway(settings), _send(settings)
-    inbox = Inbox(settings.inbox, settings.inbox_limits)
-    try:
+    with ExitStack() as stack:
+        inbox = stack.enter_context(closing(Inbox(settings.inbox, settings.inbox_limits)))
         prepare_pynetdicom(str(inbox.incoming))
-        forwarder = Forwarder(inbox, gateway.ask, send, gateway.limits)
+        clean = _clean(settings, inbox, gateway.limits, stack)
+        forwarder = Forwarder(
+            inbox, gateway.ask, send, gateway.limits, clean=clean, is_sending_objects=settings.send_objects
+        )
         wake = partial(asyncio.get_running_loop().call_soon_threadsafe, forwarder.woken.set)
         scp = StoreScp(inbox, settings.title, settings.max_pdu_bytes, wake)
         guard = Guard(settings.title, admit, scp.serve, settings.guard_limits, tls)
@@ -57,8 +67,6 @@ async def run(settings: NodeSettings) -> None:
             forwarding.cancel()
             await asyncio.wait([forwarding])
             await asyncio.get_running_loop().shutdown_default_executor()  # a step in hand needs the inbox
-    finally:
-        inbox.close()
     _log.info("stopped")
 
 
@@ -74,6 +82,20 @@ def _gateway(settings: NodeSettings) -> Gateway:
         limits=replace(ReadLimits(), max_bytes=settings.max_object_bytes),
         timeout_s=settings.gateway_timeout_s,
     )
+
+
+def _clean(settings: NodeSettings, inbox: Inbox, limits: ReadLimits, stack: ExitStack) -> Clean | None:
+    """Give what takes identities out, in confined processes that end with the stack; None where they are kept."""
+    if settings.identity is Identity.KEPT:
+        _log.warning(
+            "identity_kept", message="Objects and reports hold patients. To take them out set IDENTITY=removed."
+        )
+        return None
+    key = (
+        inbox.secret("pseudonym_key") if settings.pseudonym_key_file is None else read_key(settings.pseudonym_key_file)
+    )
+    sandbox = stack.enter_context(Sandbox(_CHILD_LIMITS, warm_parent=WARM_PARENT))
+    return partial(sandbox.do, Deidentify(key, limits))
 
 
 def _send(settings: NodeSettings) -> Send | None:

@@ -1,4 +1,4 @@
-"""Sends reports to an archive by C-STORE (PS3.4 annex B)."""
+"""Sends reports and clean objects to an archive by C-STORE (PS3.4 annex B)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian
+from pydicom.filereader import read_file_meta_info
 from pynetdicom import AE
 
 from services.cine.errors import StorageError
@@ -20,7 +20,7 @@ _WARNINGS = range(0xB000, 0xC000)
 
 @dataclass(frozen=True)
 class Archive:
-    """A node that takes reports.
+    """A node that takes reports, and objects.
 
     Attributes:
         host, port: where it is.
@@ -36,21 +36,23 @@ class Archive:
     tls: ssl.SSLContext | None = None
 
     def send(self, path: Path) -> None:
-        """Send the file of a report, byte for byte.
+        """Send a file of ours, byte for byte.
 
         Raises:
             StorageError: the archive is away, or does not take it.
         """
+        meta = read_file_meta_info(path)
+        sop_class, syntax = meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID
         entity = AE(self.calling_title)
         entity.connection_timeout = entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = _TIMEOUT_S
-        entity.add_requested_context(ComprehensiveSRStorage, ExplicitVRLittleEndian)
+        entity.add_requested_context(sop_class, syntax)
         tls = None if self.tls is None else (self.tls, self.host)
         association = entity.associate(self.host, self.port, ae_title=self.title, tls_args=tls)
         if not association.is_established:
             raise _not_taken("no association with the archive")
         try:
             if not association.accepted_contexts:
-                raise _not_taken("an archive that takes no Comprehensive SR")
+                raise _not_taken(f"an archive that takes no {sop_class.name} as {syntax.name}")
             status = association.send_c_store(path).get("Status")
         finally:
             association.release()
@@ -63,6 +65,6 @@ class Archive:
 def _not_taken(found: str) -> StorageError:
     return StorageError(
         found=found,
-        expected="an archive that stores the report",
+        expected="an archive that stores it",
         advice="Check ECHOPLANE_NODE_REPORT_HOST, _PORT and _TITLE, and what the archive lets in; it is tried again.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Self
 
@@ -21,6 +22,13 @@ _SHORT_TEXTS = ("CS", "LO", "SH")
 """Value representations that a code may have (PS3.5 section 6.2); a person's name (PN) is none of them."""
 
 
+class Identity(StrEnum):
+    """What becomes of whom an object shows, once the gateway has answered."""
+
+    REMOVED = "removed"
+    KEPT = "kept"
+
+
 class NodeSettings(ProcessSettings):
     """Defaults serve a laptop on loopback."""
 
@@ -37,6 +45,16 @@ class NodeSettings(ProcessSettings):
     max_inbox_bytes: int = Field(InboxLimits.max_bytes, ge=1, description="of all objects kept; more are refused")
     least_free_bytes: int = Field(InboxLimits.least_free_bytes, ge=0, description="that stay free on the inbox's disk")
     retention_s: float = Field(InboxLimits.retention_s, gt=0, description="how long an object stays once reported")
+    failed_retention_s: float = Field(
+        InboxLimits.failed_retention_s, gt=0, description="how long an object stays once it failed, as it came"
+    )
+    identity: Identity = Field(
+        Identity.REMOVED,
+        description="removed (PS3.15 Basic Profile, clean pixels, UIDs replaced) or kept, once answered",
+    )
+    pseudonym_key_file: Path | None = Field(
+        None, description="secret behind replaced UIDs, 32 bytes or more; in the profile demo one is made in the inbox"
+    )
     max_waiting: int = Field(
         GuardLimits.max_waiting, ge=1, le=512, description="connections without an association; the oldest go first"
     )
@@ -62,6 +80,7 @@ class NodeSettings(ProcessSettings):
     report_host: str = Field("", description="archive that reports are sent to; empty keeps them in the inbox")
     report_port: int = Field(104, ge=1, le=65535, description="DICOM port of that archive")
     report_title: str = Field("ARCHIVE", pattern=TITLE, description="AE title of that archive")
+    send_objects: bool = Field(True, description="objects whose identity was removed go to that archive too")
     report_ca_file: Path | None = Field(None, description="PEM; authority of the archive's certificate, turns TLS on")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
 
@@ -88,6 +107,15 @@ class NodeSettings(ProcessSettings):
         return self
 
     @model_validator(mode="after")
+    def _replaced_uids_have_a_key(self) -> Self:
+        has_key = self.pseudonym_key_file is not None
+        if self.identity is Identity.KEPT and has_key:
+            raise ValueError("PSEUDONYM_KEY_FILE holds where identities are removed (IDENTITY=removed)")
+        if self.identity is Identity.REMOVED and self.profile is Profile.SITE and not has_key:
+            raise ValueError("in the profile site IDENTITY=removed needs PSEUDONYM_KEY_FILE")
+        return self
+
+    @model_validator(mode="after")
     def _what_arrives_has_room(self) -> Self:
         if self.least_free_bytes < self.max_associations * self.max_object_bytes:
             raise ValueError(
@@ -98,7 +126,13 @@ class NodeSettings(ProcessSettings):
     @property
     def inbox_limits(self) -> InboxLimits:
         """When the inbox is full."""
-        return InboxLimits(self.max_inbox_bytes, self.least_free_bytes, self.retention_s, 2 * self.idle_timeout_s)
+        return InboxLimits(
+            self.max_inbox_bytes,
+            self.least_free_bytes,
+            self.retention_s,
+            2 * self.idle_timeout_s,
+            self.failed_retention_s,
+        )
 
     @property
     def guard_limits(self) -> GuardLimits:

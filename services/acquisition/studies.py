@@ -277,8 +277,12 @@ class Studies:
             raise _misfit("a study database that was written with another key", "the key that it was begun with")
 
 
-def read_key(path: Path) -> bytes:
+def read_key(path: Path, setting: str = "ECHOPLANE_GATEWAY_STUDY_KEY_FILE") -> bytes:
     """Read the secret that UIDs are hashed with; white space round it does not count.
+
+    Args:
+        path: of its file.
+        setting: that names the file.
 
     Raises:
         ConfigError: there is none, or it is too short.
@@ -286,9 +290,9 @@ def read_key(path: Path) -> bytes:
     try:
         key = path.read_bytes().strip()
     except OSError as error:
-        raise _no_key(f"no readable {path}") from error
+        raise _no_key(f"no readable {path}", setting) from error
     if len(key) < LEAST_KEY_BYTES:
-        raise _no_key(f"a key of {len(key)} bytes")
+        raise _no_key(f"a key of {len(key)} bytes", setting)
     return key
 
 
@@ -337,11 +341,11 @@ def _mismatch(found: str) -> RequestInvalidError:
     )
 
 
-def _no_key(found: str) -> ConfigError:
+def _no_key(found: str, setting: str) -> ConfigError:
     return ConfigError(
         found=found,
         expected=f"a file with a secret of at least {LEAST_KEY_BYTES} bytes",
-        advice="Make one (`openssl rand -hex 32`), keep a copy, and name it in ECHOPLANE_GATEWAY_STUDY_KEY_FILE.",
+        advice=f"Make one (`openssl rand -hex 32`), keep a copy, and name it in {setting}.",
     )
 
 

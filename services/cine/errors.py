@@ -108,7 +108,7 @@ class LimitExceededError(InputError):
 
 
 class IdentityRemainsError(InputError):
-    """Whatever names a person cannot be removed from the object with certainty, so nothing of it is kept."""
+    """Whatever names a person cannot be removed from the object with certainty, so nothing of it is passed on."""
 
     def __init__(self, *, found: str, expected: str, advice: str) -> None:
         super().__init__(Reason.IDENTITY_REMAINS, found=found, expected=expected, advice=advice)

@@ -6,7 +6,7 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -78,6 +78,25 @@ class Intake:
         return all(finding.severity is not Severity.REJECT for finding in self.findings)
 
 
+@dataclass(frozen=True)
+class Look:
+    """A cine that was read and judged.
+
+    Attributes:
+        cine: opened.
+        findings: what validation saw.
+        sector: where echo is; None where there is none, or where what is found is not to be taken for one view.
+        thumbnails: the sound frames, grey and small, [N, h, w]; empty of what is no ultrasound.
+        kept: their indices in the cine, [N]; all of what is no ultrasound, which nobody decoded.
+    """
+
+    cine: Cine
+    findings: tuple[Finding, ...]
+    sector: Sector | None
+    thumbnails: UInt8Array
+    kept: IntArray
+
+
 def take_in(data: bytes | memoryview, options: IntakeOptions) -> Intake:
     """Read, validate, select and preprocess one cine.
 
@@ -92,26 +111,52 @@ def take_in(data: bytes | memoryview, options: IntakeOptions) -> Intake:
         CineUnreadableError, CineUnsupportedError, LimitExceededError: as `read_cine`.
     """
     stopwatch = _Stopwatch()
-    cine = stopwatch.time("read", lambda: read_cine(data, options.limits, options.claimed_format))
-    if not cine.is_ultrasound:
-        return _without_model(cine, (NOT_ULTRASOUND,), stopwatch)
-    thumbnails, kept = stopwatch.time("read", lambda: decode_thumbnails(cine))
-    sector = stopwatch.time("validate", lambda: find_sector(thumbnails, cine.rows, cine.columns, cine.tissue_region))
-    evidence = Evidence(cine, thumbnails, sector, lambda: colour_frames(cine, kept), cine.frame_count - len(kept))
-    findings = stopwatch.time("validate", lambda: validate(evidence))
-    if sector is None or not WITHOUT_MODEL.isdisjoint(finding.code for finding in findings):
-        return _without_model(cine, findings, stopwatch)
-    indices = stopwatch.time("select", lambda: kept[_select(thumbnails, sector, options, data)])
+    seen = look_at(data, options, stopwatch.time)
+    cine, sector = seen.cine, seen.sector
+    if sector is None:
+        return _without_model(cine, seen.findings, stopwatch)
+    indices = stopwatch.time("select", lambda: seen.kept[_select(seen.thumbnails, sector, options, data)])
     model_input = stopwatch.time("preprocess", lambda: preprocess_cine(cine, sector, indices))
     return Intake(
         cine=cine.facts,
-        findings=findings,
+        findings=seen.findings,
         outline_px=sector.outline_px,
         frame_indices=indices,
         frame_times_ms=cine.frame_times_ms[indices],
         model_input=model_input,
         timings_ms=stopwatch.spent_ms,
     )
+
+
+def look_at(data: bytes | memoryview, options: IntakeOptions, time_stage: Timer | None = None) -> Look:
+    """Read one cine, find its sector and say what is wrong with it.
+
+    Args:
+        data: the whole file.
+        options: what is wanted of it; only the format and the limits count.
+        time_stage: does a piece of work under a stage's name.
+
+    Raises:
+        CineUnreadableError, CineUnsupportedError, LimitExceededError: as `read_cine`.
+    """
+    during = time_stage or _Stopwatch().time
+    cine = during("read", lambda: read_cine(data, options.limits, options.claimed_format))
+    if not cine.is_ultrasound:
+        nothing = np.empty((0, 0, 0), np.uint8)
+        return Look(cine, (NOT_ULTRASOUND,), None, nothing, np.arange(cine.frame_count))
+    thumbnails, kept = during("read", lambda: decode_thumbnails(cine))
+    sector = during("validate", lambda: find_sector(thumbnails, cine.rows, cine.columns, cine.tissue_region))
+    evidence = Evidence(cine, thumbnails, sector, lambda: colour_frames(cine, kept), cine.frame_count - len(kept))
+    findings = during("validate", lambda: validate(evidence))
+    has_view = WITHOUT_MODEL.isdisjoint(finding.code for finding in findings)
+    return Look(cine, findings, sector if has_view else None, thumbnails, kept)
+
+
+class Timer(Protocol):
+    """Does a piece of work and counts its time."""
+
+    def __call__(self, stage: str, work: Callable[[], _Result], /) -> _Result:
+        """Do the work under one of STAGES."""
 
 
 class _Stopwatch:

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from types import TracebackType
+from typing import TypeVar
 
 import structlog
 
@@ -25,12 +26,18 @@ from services.cine.errors import (
     ReaderUnavailableError,
     Reason,
 )
+from services.cine.film import Film
 from services.cine.intake import Intake, IntakeOptions
-from services.runtime import cine_job
+from services.runtime import border
+from services.runtime.border import Job
+from services.runtime.cine_job import TakeIn
+from services.runtime.film_job import MakeFilm
 
 _MIB = 2**20
 
 _log = structlog.get_logger()
+
+_Result = TypeVar("_Result")
 
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # threads do not survive a fork
@@ -119,41 +126,49 @@ class Sandbox:
                 self._start()
 
     def take_in(self, data: bytes | memoryview, options: IntakeOptions) -> Intake:
-        """Read, validate, select and preprocess one cine in a process of its own.
+        """Read, validate, select and preprocess one cine: `services.cine.intake.take_in`, and errors as `do`."""
+        return self.do(TakeIn(options), data)
+
+    def film(self, data: bytes | memoryview, options: IntakeOptions) -> Film:
+        """Make one cine fit for a person to look at: `services.cine.film.make_film`, and errors as `do`."""
+        return self.do(MakeFilm(options), data)
+
+    def do(self, job: Job[_Result], data: bytes | memoryview) -> _Result:
+        """Do one job with one file in a process of its own.
 
         Args:
+            job: of a kind that the warm parent knows.
             data: the whole file.
-            options: as for `services.cine.intake.take_in`.
 
         Returns:
             What the child found.
 
         Raises:
-            InputError: what reading raised; or DECODER_CRASHED, LIMIT_TIME, LIMIT_MEMORY for what ended the child.
+            InputError: what the work raised; or DECODER_CRASHED, LIMIT_TIME, LIMIT_MEMORY for what ended the child.
             ReaderUnavailableError: the warm parent is gone; a new one is being started.
         """
-        options.limits.check_bytes(len(data))
+        job.limits.check_bytes(len(data))
         output_fd = _shared_memory(self._limits.output_mib * _MIB)
         try:
-            ended = self._run(data, options, output_fd)
-            intake = self._judge(ended, output_fd)
+            ended = self._run(job, data, output_fd)
+            result = self._judge(job, ended, output_fd)
         except InputError as error:
             self._on_exit(_OUTCOMES.get(error.reason, "refused"))
             raise
         finally:
             os.close(output_fd)
         self._on_exit("answered")
-        return intake
+        return result
 
-    def _run(self, data: bytes | memoryview, options: IntakeOptions, output_fd: int) -> bytes:
+    def _run(self, job: Job[_Result], data: bytes | memoryview, output_fd: int) -> bytes:
         """Hand one job to the warm parent and wait for its word on how the child ended."""
-        job = cine_job.encode_job(options, len(data), self._limits.output_mib * _MIB)
+        message = json.dumps(border.encode_job(job, len(data), self._limits.output_mib * _MIB)).encode()
         input_fd = os.memfd_create("echoplane-input", os.MFD_CLOEXEC)
         reply_read, reply_write = os.pipe2(os.O_CLOEXEC)
         try:
             try:
                 _write_all(input_fd, data)
-                process = self._send(json.dumps(job).encode(), [input_fd, output_fd, reply_write])
+                process = self._send(message, [input_fd, output_fd, reply_write])
             finally:
                 os.close(input_fd)
                 os.close(reply_write)
@@ -169,30 +184,30 @@ class Sandbox:
             raise ReaderUnavailableError
         return word
 
-    def _send(self, job: bytes, fds: list[int]) -> subprocess.Popen[bytes]:
+    def _send(self, message: bytes, fds: list[int]) -> subprocess.Popen[bytes]:
         with self._lock:
             process = self._process
             try:
-                socket.send_fds(self._control, [job], fds)
+                socket.send_fds(self._control, [message], fds)
                 return process
             except OSError as error:
                 failure = error
         self._replace(process)
         raise ReaderUnavailableError from failure
 
-    def _judge(self, word: bytes, output_fd: int) -> Intake:
+    def _judge(self, job: Job[_Result], word: bytes, output_fd: int) -> _Result:
         """Give the answer or the error for how the child ended; the word may be the child's own and is not believed."""
         try:
             code, is_late = map(int, word.partition(b"\n")[0].split())
             if is_late or code == -signal.SIGXCPU:
                 raise self._too_slow()
-            if code in (cine_job.EXIT_MEMORY, -signal.SIGKILL):  # nobody but the kernel's out-of-memory killer sends it
+            if code in (border.EXIT_MEMORY, -signal.SIGKILL):  # nobody but the kernel's out-of-memory killer sends it
                 raise self._too_large()
             if code != 0:
                 raise _crashed(signal.Signals(-code).name if code < 0 else f"exit code {code}")
             with mmap.mmap(output_fd, 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as output:
-                return cine_job.decode_answer(output)
-        except cine_job.UnexpectedError as error:
+                return border.decode_answer(job, output)
+        except border.UnexpectedError as error:
             raise _crashed(error.kind) from error
         except ValueError as error:
             raise _crashed("malformed answer") from error

@@ -1,11 +1,13 @@
 """The sandbox's warm parent: it has the decoders loaded, and forks one confined child for every cine.
 
-Run by `services.runtime.sandbox` only, as `python -m services.runtime.warm_parent SOCKET_FD LIMITS`. It is a process of
-its own because a process that serves gRPC has threads, and a fork of a process with threads can deadlock.
+Run by `services.runtime.sandbox` only, as `python -m services.runtime.warm_parent SOCKET_FD LIMITS`; a module that
+calls `main` with works of its own can stand in its place. It is a process of its own because a process that serves gRPC
+has threads, and a fork of a process with threads can deadlock.
 
-A job is one message on the socket: JSON options, with three file descriptors: input, output, reply. A child that was
-forked ahead of it takes it, writes its answer to `output`, says so on `reply` and exits. When it has ended the warm
-parent says on `reply` how; whoever comes first is heard. Their word is a line: exit code, and 1 where it was late.
+A job is one message on the socket: JSON (`border.encode_job`), with three file descriptors: input, output, reply. A
+child that was forked ahead of it takes it, writes its answer to `output`, says so on `reply` and exits. When it has
+ended the warm parent says on `reply` how; whoever comes first is heard. Their word is a line: exit code, and 1 where it
+was late.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
@@ -25,8 +28,7 @@ from typing import NoReturn
 import cv2
 import structlog
 
-from services.cine.intake import take_in
-from services.runtime import cine_job, confinement, hot_pages
+from services.runtime import border, cine_job, confinement, film_job, hot_pages, rehearsal
 from services.runtime.logs import configure_logs
 
 _MESSAGE_BYTES = 65_536
@@ -47,20 +49,26 @@ class _Job:
     deadline_s: float
 
 
-def main(read: cine_job.Read = take_in) -> None:
+WORKS: border.Works = {cine_job.KIND: cine_job.work_of(), film_job.KIND: film_job.work}
+"""What a child does with a cine that is looked at here."""
+
+
+def main(works: border.Works = WORKS, warm_up: Callable[[], Callable[[], None]] = rehearsal.warm_up) -> None:
     """Serve jobs until the other end of the socket closes.
 
     Args:
-        read: what a child does with its cine.
+        works: what children do, by the kind of job.
+        warm_up: loads all that they ever load, for a child opens no file, and gives a rehearsal of it.
     """
     control, limits = socket.socket(fileno=int(sys.argv[1])), json.loads(sys.argv[2])
     cv2.setNumThreads(0)  # a pool of threads would not survive the fork
-    rehearse = cine_job.warm_up()
+    rehearse = warm_up()
+    rehearse()
     configure_logs("warning")
     gc.collect()
     gc.freeze()  # children then leave the shared pages alone,
     gc.disable()  # and live too briefly to need a collection
-    parent = _WarmParent(control, limits, read, hot_pages.changed_by(rehearse))
+    parent = _WarmParent(control, limits, works, hot_pages.changed_by(rehearse))
     if missing := confinement.give_up_the_world():
         structlog.get_logger().warning("confinement_incomplete", missing=missing, advice=_ADVICE)
     parent.serve()
@@ -72,14 +80,14 @@ class _WarmParent:
     Args:
         control: brings the jobs.
         limits: of every child; the fields of `services.runtime.sandbox.SandboxLimits`.
-        read: what a child does with its cine.
+        works: what children do, by the kind of job.
         hot: the memory that it will change.
     """
 
     def __init__(
-        self, control: socket.socket, limits: dict[str, int], read: cine_job.Read, hot: hot_pages.Runs
+        self, control: socket.socket, limits: dict[str, int], works: border.Works, hot: hot_pages.Runs
     ) -> None:
-        self._control, self._limits, self._read, self._hot = control, limits, read, hot
+        self._control, self._limits, self._works, self._hot = control, limits, works, hot
         self._spare: _Spare | None = None
         self._jobs: dict[int, _Job] = {}
         self._quiet = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
@@ -162,7 +170,7 @@ class _WarmParent:
             message, fds, _, _ = socket.recv_fds(channel, _MESSAGE_BYTES, 3)
             if message:
                 input_fd, output_fd, reply_fd = fds
-                code = cine_job.run(self._read, json.loads(message), input_fd, output_fd)
+                code = border.run(self._works, json.loads(message), input_fd, output_fd)
                 os.write(reply_fd, b"%d 0\n" % code)  # to end takes a while that nobody needs to wait for
         finally:
             os._exit(code)

@@ -49,11 +49,14 @@ class Node:
 def running_node(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Node]:
     """Start a node with its inbox in a folder, and stop it with SIGTERM at the end if it still runs.
 
+    It keeps identities unless it is told otherwise, so that peers know objects again by their UIDs.
+
     Args:
         folder: of inbox and log; may hold those of an earlier run.
         settings: names of settings without their prefix, in capitals, and their values.
     """
-    given = {"PORT": "0", "INBOX": str(folder / "inbox"), "LEAST_FREE_BYTES": str(2**31)} | dict(settings or {})
+    given = {"PORT": "0", "INBOX": str(folder / "inbox"), "LEAST_FREE_BYTES": str(2**31), "IDENTITY": "kept"}
+    given |= dict(settings or {})
     environment = dict(os.environ) | {f"ECHOPLANE_NODE_{name}": value for name, value in given.items()}
     log = folder / "node.log"
     with log.open("wb") as sink:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from services.cine.errors import EchoplaneError, InputError, LimitExceededError, ReaderUnavailableError, Reason
+from services.cine.film import make_film
 from services.cine.intake import Intake, IntakeOptions, take_in
 from services.cine.preprocessing import MODEL_SIDE_PX
 from services.cine.selection import Selection
@@ -116,6 +117,15 @@ def outcome(read: Callable[[bytes, IntakeOptions], Intake], data: bytes) -> Inta
 def test_the_answer_is_that_of_the_same_work_in_process(sandbox: Sandbox, kind: str, selection: Selection) -> None:
     options, data = IntakeOptions(selection=selection, max_frames=5), KINDS[kind](fan_frames())
     assert_same(sandbox.take_in(data, options), take_in(data, options))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_film_is_that_of_the_same_work_in_process(sandbox: Sandbox, kind: str) -> None:
+    data = KINDS[kind](fan_frames())
+    there, here = sandbox.film(data, OPTIONS), make_film(data, OPTIONS)
+    assert np.array_equal(there.frames, here.frames)
+    assert np.array_equal(there.times_ms, here.times_ms)
+    assert np.array_equal(there.outline_px, here.outline_px)
 
 
 @pytest.mark.parametrize("data", [b"", b"no cine", GOOD[:5_000], dicom_bytes(fan_frames(), Rows=9_999)])

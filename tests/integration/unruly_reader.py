@@ -23,7 +23,7 @@ from pathlib import Path
 
 from services.cine.errors import CineUnreadableError, Reason
 from services.cine.intake import Intake, IntakeOptions, take_in
-from services.runtime import warm_parent
+from services.runtime import cine_job, warm_parent
 
 REFUSED = "REFUSED_LAYERS"
 OUTPUT_BYTES = 2**20
@@ -194,4 +194,4 @@ def _become_poor(refused: str) -> None:
 if __name__ == "__main__":
     if refused := os.environ.get(REFUSED):
         _become_poor(refused)
-    warm_parent.main(read)
+    warm_parent.main({cine_job.KIND: cine_job.work_of(read)})

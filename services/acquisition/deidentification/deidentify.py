@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Protocol
 
 from pydicom import uid
 
@@ -22,7 +22,14 @@ from services.cine.dicom.structure import open_structure
 from services.cine.errors import EchoplaneError
 
 
-def deidentify(data: bytes | memoryview, target: BinaryIO, pseudonyms: Pseudonyms, limits: ReadLimits) -> None:
+class Target(Protocol):
+    """What is written to, front to back; a file, or less."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take the next bytes."""
+
+
+def deidentify(data: bytes | memoryview, target: Target, pseudonyms: Pseudonyms, limits: ReadLimits) -> None:
     """Write an ultrasound object without what names a person.
 
     Basic Application Level Confidentiality Profile with the Clean Pixel Data Option (PS3.15 E.2, E.3.1). Pixels inside

@@ -70,5 +70,5 @@ def _refusal(found: str) -> IdentityRemainsError:
     return IdentityRemainsError(
         found=found,
         expected=_ONE_SECTOR,
-        advice="It is neither kept nor passed on, because burnt-in text may remain. Send a B-mode cine.",
+        advice="It is not passed on, because burnt-in text may remain. Send a B-mode cine.",
     )

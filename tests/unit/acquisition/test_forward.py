@@ -6,17 +6,21 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+import structlog
 from echoplane.v1 import view_pb2
+from pydicom import dcmread
 
 from services.acquisition.forward import LONGEST_WAIT_S, Forwarder
 from services.acquisition.inbox import Entry, Inbox, InboxLimits, State
 from services.cine.budget import ReadLimits
-from services.cine.errors import StorageError
+from services.cine.errors import IdentityRemainsError, StorageError
 from services.client import CallError
+from tests.builders import dicom_bytes, fan_frames
 from tests.unit.acquisition.cases import PLANTED, response, source_bytes
 
 AWAY = ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "PERMISSION_DENIED", "INTERNAL", "UNKNOWN")
@@ -151,6 +155,61 @@ async def test_a_report_is_sent_to_the_same_bytes_until_it_is_taken(inbox: Inbox
     assert len(peers.asked) == 1
     assert len(peers.sent) == 3
     assert len(set(peers.sent)) == 1
+
+
+CLEAN_UIDS = {"SOPInstanceUID": "2.25.3", "StudyInstanceUID": "2.25.1", "SeriesInstanceUID": "2.25.2"}
+
+
+def without_identity(data: bytes) -> bytes:
+    """Stand for what takes identities out."""
+    if data != source_bytes():
+        raise IdentityRemainsError(found="a still", expected="a cine", advice="")
+    return dicom_bytes(fan_frames(12, 16, 16), **CLEAN_UIDS, PatientIdentityRemoved="YES", DeidentificationMethod="M")
+
+
+def cleaning(inbox: Inbox, peers: Peers, is_sending_objects: bool = True) -> Forwarder:
+    return replace(forwarder(inbox, peers), clean=without_identity, is_sending_objects=is_sending_objects)
+
+
+@pytest.mark.parametrize("is_sending_objects", [True, False])
+async def test_a_clean_object_is_reported_on_and_goes_before_its_report(inbox: Inbox, is_sending_objects: bool) -> None:
+    entry, peers = send(inbox), Peers()
+    working = cleaning(inbox, peers, is_sending_objects)
+    while await working.work_once():
+        pass
+    assert state_of(inbox, entry) == (State.REPORTED, "")
+    assert peers.asked == [source_bytes()], "the gateway was not asked about what came"
+    report = inbox.report_path(entry).read_bytes()
+    assert peers.sent == [without_identity(source_bytes())] * is_sending_objects + [report]
+    kept = b"".join(path.read_bytes() for path in inbox.report_path(entry).parent.iterdir())
+    assert not [planted for planted in PLANTED if planted.encode() in kept]
+    assert dcmread(BytesIO(report)).StudyInstanceUID == CLEAN_UIDS["StudyInstanceUID"]
+    assert dcmread(BytesIO(report)).ContentDate == "19700101"
+
+
+async def test_what_cannot_be_cleaned_fails_with_advice_and_is_passed_on_in_no_way(inbox: Inbox) -> None:
+    entry, peers = send(inbox, source_bytes(count=3)), Peers()
+    working = cleaning(inbox, peers)
+    with structlog.testing.capture_logs() as logs:
+        while await working.work_once():
+            pass
+    assert state_of(inbox, entry) == (State.FAILED, "IDENTITY_REMAINS")
+    assert peers.sent == []
+    assert [path.suffixes for path in inbox.report_path(entry).parent.iterdir()] == [[".dcm"]]
+    [stopped] = [line for line in logs if line["event"] == "object_stopped"]
+    assert "Repeat it as a B-mode cine" in stopped["advice"]
+
+
+async def test_while_the_archive_is_away_the_object_is_clean_already(inbox: Inbox) -> None:
+    entry, peers = send(inbox), Peers(archive=[StorageError(found="no archive", expected="one", advice="")])
+    working = cleaning(inbox, peers)
+    for _ in range(3):
+        await working.work_once()
+    assert state_of(inbox, entry) == (State.CLEANED, "STORAGE")
+    peers.now_s += LONGEST_WAIT_S
+    await working.work_once()
+    assert state_of(inbox, entry) == (State.REPORTED, "")
+    assert len(peers.sent) == 3
 
 
 async def test_it_runs_until_told_and_is_woken(inbox: Inbox) -> None:

@@ -143,6 +143,72 @@ def test_only_what_is_done_with_goes_and_makes_room(inbox: Inbox) -> None:
     assert send(inbox, b"n" * 600, "1.3").size_bytes == 600
 
 
+def answered(inbox: Inbox, data: bytes = b"cine") -> Entry:
+    """Let an object arrive and be answered."""
+    entry = send(inbox, data)
+    inbox.answered(entry, b"answer", "")
+    found = inbox.get(entry.number)
+    assert found is not None
+    return found
+
+
+def test_a_clean_object_takes_the_place_of_the_one_that_came(inbox: Inbox) -> None:
+    inbox.cleaned(answered(inbox), b"clean")
+    clean = inbox.next_due(100.0)
+    assert clean is not None
+    assert (clean.state, clean.size_bytes, clean.response) == (State.CLEANED, 5, b"answer")
+    assert [file.read_bytes() for file in files_of(inbox)] == [inbox.read(clean)] == [b"clean"]
+    assert files_of(inbox)[0].stat().st_mode & 0o077 == 0
+    assert send(inbox).number == clean.number, "the same object again is known by what came"
+    inbox.reported(clean, 1_000.0)
+    assert inbox.counts()[State.REPORTED] == 1
+    assert inbox.expire(1_060.0) == 1
+    assert files_of(inbox) == []
+
+
+@pytest.mark.parametrize(("is_written_down", "left"), [(False, b"cine"), (True, b"clean")])
+def test_a_kill_while_it_is_cleaned_leaves_one_file_that_counts(
+    tmp_path: Path, is_written_down: bool, left: bytes
+) -> None:
+    with closing(Inbox(tmp_path, LIMITS)) as inbox:
+        entry = answered(inbox)
+        came = inbox.object_path(entry)
+        if is_written_down:
+            inbox.cleaned(entry, b"clean")
+            came.write_bytes(b"cine")  # as if it had not been removed
+        else:
+            came.with_suffix(".clean.dcm").write_bytes(b"clean")
+    with closing(Inbox(tmp_path, LIMITS)) as again:
+        found = again.next_due(100.0)
+        assert found is not None
+        assert again.read(found) == left
+        assert came.exists() is not is_written_down
+        if not is_written_down:
+            again.cleaned(found, b"clean")
+        assert len(files_of(again)) == 1
+
+
+def test_what_failed_stays_for_a_time_of_its_own(tmp_path: Path) -> None:
+    limits = InboxLimits(least_free_bytes=0, retention_s=60.0, failed_retention_s=10.0)
+    with closing(Inbox(tmp_path, limits)) as inbox:
+        inbox.failed(send(inbox), "IDENTITY_REMAINS", 1_000.0)
+        assert inbox.expire(1_009.0) == 0
+        assert inbox.expire(1_010.0) == 1
+        assert files_of(inbox) == []
+
+
+def test_what_has_no_answer_comes_first_and_what_was_tried_in_vain_last(inbox: Inbox) -> None:
+    waiting, done, new = send(inbox, b"1", "1.2"), answered(inbox, b"2"), send(inbox, b"3", "1.4")
+    inbox.postponed(waiting, "UNAVAILABLE", 50.0)
+    order = []
+    for _ in range(3):
+        entry = inbox.next_due(100.0)
+        assert entry is not None
+        order.append(entry.number)
+        inbox.failed(entry, "EMPTY", 100.0)
+    assert order == [new.number, done.number, waiting.number]
+
+
 def test_what_a_peer_has_broken_off_goes_and_what_still_arrives_stays(inbox: Inbox) -> None:
     for name in ("abandoned", "arriving"):
         (inbox.incoming / name).write_bytes(b"ha")

@@ -6,7 +6,7 @@ import pytest
 
 from services.acquisition.guard import GuardLimits
 from services.acquisition.inbox import InboxLimits
-from services.acquisition.settings import NodeSettings
+from services.acquisition.settings import Identity, NodeSettings
 from services.cine.errors import ConfigError
 from services.runtime.settings import Profile
 
@@ -17,6 +17,7 @@ SITE = {
     "TLS_CERTIFICATE_FILE": "a.pem",
     "TLS_KEY_FILE": "k.pem",
     "TLS_CLIENT_CA_FILE": "ca.pem",
+    "IDENTITY": "kept",
 }
 
 
@@ -36,12 +37,21 @@ def test_nobody_else_is_let_in_unasked(host: str) -> None:
     assert load(HOST=host, **SITE).profile is Profile.SITE
 
 
-@pytest.mark.parametrize("name", [name for name in SITE if name != "PROFILE"])
+@pytest.mark.parametrize("name", [name for name in SITE if name not in ("PROFILE", "IDENTITY")])
 def test_the_profile_site_is_whole_or_not_at_all(name: str) -> None:
     with pytest.raises(ConfigError, match="the profile site needs"):
         load(**{key: value for key, value in SITE.items() if key != name})
     with pytest.raises(ConfigError, match="PROFILE=site"):
         load(**{name: SITE[name]})
+
+
+def test_identities_are_removed_unless_kept_and_at_a_site_under_a_key_of_its_own() -> None:
+    assert load().identity is Identity.REMOVED
+    with pytest.raises(ConfigError, match="PSEUDONYM_KEY_FILE"):
+        load(**SITE | {"IDENTITY": "removed"})
+    assert load(**SITE | {"IDENTITY": "removed", "PSEUDONYM_KEY_FILE": "key"}).identity is Identity.REMOVED
+    with pytest.raises(ConfigError, match="IDENTITY=removed"):
+        load(IDENTITY="kept", PSEUDONYM_KEY_FILE="key")
 
 
 def test_what_may_arrive_at_once_must_fit_into_what_stays_free() -> None:

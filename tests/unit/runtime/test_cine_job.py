@@ -18,11 +18,14 @@ from hypothesis import strategies as st
 from services.cine.errors import InputError, LimitExceededError, Reason
 from services.cine.intake import Intake, IntakeOptions, take_in
 from services.cine.selection import Selection
-from services.runtime import cine_job
+from services.runtime import border, cine_job, rehearsal
 from tests.builders import avi_bytes, dicom_bytes, fan_frames, png_bytes, still_frames
 
 HEADER_BYTES = 65_536
 SIZE_BYTES = 2**19
+
+
+TAKE_IN = cine_job.TakeIn(IntakeOptions())
 
 
 def answer_to(data: bytes, options: IntakeOptions | None = None, read: cine_job.Read = take_in) -> bytes:
@@ -31,8 +34,8 @@ def answer_to(data: bytes, options: IntakeOptions | None = None, read: cine_job.
     try:
         os.write(input_fd, data)
         os.ftruncate(output_fd, SIZE_BYTES)
-        job = cine_job.encode_job(options or IntakeOptions(), len(data), SIZE_BYTES)
-        assert cine_job.run(read, job, input_fd, output_fd) == 0
+        job = border.encode_job(cine_job.TakeIn(options or IntakeOptions()), len(data), SIZE_BYTES)
+        assert border.run({cine_job.KIND: cine_job.work_of(read)}, job, input_fd, output_fd) == 0
         return os.pread(output_fd, SIZE_BYTES, 0)
     finally:
         os.close(input_fd)
@@ -48,7 +51,7 @@ def with_header(**changed: Any) -> bytes:
 
 
 def decode(output: bytes) -> Intake:
-    return cine_job.decode_answer(memoryview(output))
+    return border.decode_answer(TAKE_IN, memoryview(output))
 
 
 @pytest.mark.parametrize("selection", Selection)
@@ -92,7 +95,7 @@ def test_limits_cross_the_border() -> None:
 
 def test_an_answer_is_a_copy() -> None:
     output = bytearray(ANSWER)
-    intake = cine_job.decode_answer(memoryview(output))
+    intake = border.decode_answer(TAKE_IN, memoryview(output))
     before = intake.model_input.copy()
     output[HEADER_BYTES:] = bytes(len(output) - HEADER_BYTES)
     assert np.array_equal(intake.model_input, before)
@@ -146,7 +149,7 @@ def test_model_input_out_of_its_range_is_refused(value: float) -> None:
     at = HEADER_BYTES + int(size) + 4_000
     output[at : at + 4] = np.float32(value).tobytes()
     with pytest.raises(ValueError, match="range"):
-        cine_job.decode_answer(memoryview(output))
+        border.decode_answer(TAKE_IN, memoryview(output))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +185,7 @@ def test_noise_is_refused(noise: bytes) -> None:
 
 def test_an_answer_that_does_not_fit_is_told_without_one() -> None:
     answer = answer_to(dicom_bytes(fan_frames(40, 64, 64)), IntakeOptions(max_frames=40))
-    with pytest.raises(cine_job.UnexpectedError, match="ValueError"):
+    with pytest.raises(border.UnexpectedError, match="ValueError"):
         decode(answer)
 
 
@@ -207,7 +210,7 @@ def test_of_what_a_library_raises_only_a_built_in_name_crosses_the_border(error:
 
     answer = answer_to(b"any", read=read)
     assert b"Doe" not in answer
-    with pytest.raises(cine_job.UnexpectedError) as caught:
+    with pytest.raises(border.UnexpectedError) as caught:
         decode(answer)
     assert caught.value.kind == kind
 
@@ -232,8 +235,8 @@ def test_running_out_of_memory_is_an_exit_code(error: BaseException) -> None:
     input_fd, output_fd = os.memfd_create("input"), os.memfd_create("output")
     os.write(input_fd, b"any")
     os.ftruncate(output_fd, SIZE_BYTES)
-    job = cine_job.encode_job(IntakeOptions(), 3, SIZE_BYTES)
-    assert cine_job.run(read, job, input_fd, output_fd) == cine_job.EXIT_MEMORY
+    job = border.encode_job(TAKE_IN, 3, SIZE_BYTES)
+    assert border.run({cine_job.KIND: cine_job.work_of(read)}, job, input_fd, output_fd) == border.EXIT_MEMORY
     os.close(input_fd)
     os.close(output_fd)
 
@@ -245,13 +248,13 @@ def test_an_answer_is_whole_before_it_has_a_header() -> None:
 
 
 def test_warming_up_takes_a_cine_of_each_kind_in() -> None:
-    for data in (cine_job._sample_video(), cine_job._sample_dicom()):
+    for data in (rehearsal.sample_video(), rehearsal.sample_dicom()):
         intake = take_in(data, IntakeOptions())
         assert intake.is_accepted
         assert len(intake.model_input)
 
 
 def test_a_track_of_subtitles_needs_no_further_module() -> None:
-    code = "import sys, services.runtime.cine_job; print('av.subtitles.codeccontext' in sys.modules)"
+    code = "import sys, services.runtime.rehearsal; print('av.subtitles.codeccontext' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "True"
