@@ -42,6 +42,8 @@ _NOBODY_THERE = (
     "Found no gateway that answers at that address; expected one. "
     "Start it (`make serve`), check host and port, and give its authority (--ca) where it uses TLS."
 )
+_BROKEN_OFF = "Internal error from Core"
+"""What grpc.aio may say of a connection that ends while it writes (grpc/grpc issue 36066)."""
 _DETAILS_KEY = "grpc-status-details-bin"
 _CHANNEL = [("grpc.initial_reconnect_backoff_ms", 500), ("grpc.max_reconnect_backoff_ms", 2000)]
 """By itself gRPC waits up to two minutes before it looks whether a gateway is back."""
@@ -297,7 +299,7 @@ class Client:
         try:
             yield
         except grpc.aio.AioRpcError as error:
-            told = _call_error(error)
+            told = call_error(error)
             self._is_reached = self._is_reached or told.code != AWAY or bool(told.reason)
             raise told from error
         self._is_reached = True
@@ -319,7 +321,8 @@ async def _messages(
         progress(len(data), len(data))
 
 
-def _call_error(error: grpc.aio.AioRpcError) -> CallError:
+def call_error(error: grpc.aio.AioRpcError) -> CallError:
+    """Say what gRPC's own error means: reason and RetryInfo of its details, and advice where nobody is there."""
     reason, retry_after_s = "", None
     for key, value in error.trailing_metadata() or ():
         if key != _DETAILS_KEY or not isinstance(value, bytes):
@@ -330,7 +333,7 @@ def _call_error(error: grpc.aio.AioRpcError) -> CallError:
                 reason = info.reason
             elif detail.Unpack(retry):
                 retry_after_s = retry.retry_delay.ToTimedelta().total_seconds()
-    message = error.details() or ""
-    if error.code() is grpc.StatusCode.UNAVAILABLE and not reason:
-        message = _NOBODY_THERE
-    return CallError(error.code().name, reason, message, retry_after_s)
+    code, message = error.code().name, error.details() or ""
+    if not reason and (code == AWAY or message == _BROKEN_OFF):
+        code, message = AWAY, _NOBODY_THERE
+    return CallError(code, reason, message, retry_after_s)
