@@ -62,6 +62,16 @@ async def run(settings: NodeSettings) -> None:
     _log.info("stopped")
 
 
+async def check(settings: NodeSettings) -> str:
+    """Read what the settings name, without serving; give the title and the port.
+
+    Raises:
+        ConfigError: a setting cannot be met.
+    """
+    _admit(settings), _server_tls(settings), _ask(settings), _send(settings)
+    return f"{settings.title} {settings.port}"
+
+
 def _ask(settings: NodeSettings) -> Ask:
     """Give the way to the gateway: a connection for each object, as gRPC's own waits up to two minutes to try again."""
     tls = None

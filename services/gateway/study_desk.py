@@ -130,6 +130,17 @@ def open_study_desk(settings: GatewaySettings) -> StudyDesk | None:
     return StudyDesk(protocol, Studies(settings.study_database, key))
 
 
+def check_studies(settings: GatewaySettings) -> None:
+    """Read the protocol and the key, where they are set, and leave the record alone.
+
+    Raises:
+        ConfigError: one of them is not what it should be.
+    """
+    if settings.trial_protocol is not None and settings.study_key_file is not None:
+        read_protocol(settings.trial_protocol)
+        read_key(settings.study_key_file)
+
+
 def _own(study_id: str) -> str:
     """Keep the studies of sites apart, whatever their UIDs; the mark between is in no study_id."""
     caller = current_caller()
