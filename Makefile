@@ -42,7 +42,7 @@ demo: .venv/installed ## one cine after another through the whole service; pictu
 	@$(SERVE)/python -m deploy.demo
 
 .PHONY: serve
-serve: .venv/installed ## the gateway in the foreground: gRPC 50051, metrics 9464
+serve: .venv/installed ## a site in the foreground: gRPC 50051, metrics 9464, DICOM 11112
 	@exec $(SERVE)/echoplane serve
 
 # ---- develop ------------------------------------------------------------------------------------------------------

@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from importlib.metadata import entry_points
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from services.cine.errors import ConfigError, EchoplaneError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from services.serving import Place
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when a verb loads numpy: no sum may depend on the machine
 
@@ -43,32 +48,55 @@ def _fail(error: EchoplaneError, code: int) -> None:
 
 def serve(
     print_config: Annotated[bool, typer.Option("--print-config", help="Show the settings and stop.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Open the model, then stop.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Open models, certificates and lists, then stop.")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="gateway, node or console; by default all.")] = None,
 ) -> None:
-    """Serve views over gRPC, in the foreground, until Ctrl-C or SIGTERM.
+    """Serve a site, in the foreground, until Ctrl-C or SIGTERM: gateway, DICOM node and console.
 
-    Settings are environment variables that begin with ECHOPLANE_GATEWAY_; `--print-config` lists them all with their
-    values and meanings. By default: gRPC on 127.0.0.1:50051, Prometheus metrics on 127.0.0.1:9464, models from
-    ./model_repository, onnxruntime on the CPU.
+    Settings are environment variables that begin with ECHOPLANE_GATEWAY_, _NODE_ and _CONSOLE_; `--print-config` lists
+    them all with their values and meanings. By default everything listens on this machine alone: gRPC on port 50051,
+    Prometheus metrics on 9464, DICOM on 11112 (AE title ECHOPLANE), models from ./model_repository.
+
+    A part that cannot start ends the others: exit code 2 where a setting is wrong, else 1. Once all serve, a part that
+    ends is started again.
     """
-    from services.gateway.settings import GatewaySettings  # the verbs stay quick to list
+    from services import serving  # the verbs stay quick to list
 
-    settings = GatewaySettings.load()
+    places = serving.plan(only or [], os.environ)
     if print_config:
-        for name, field in GatewaySettings.model_fields.items():
-            print(f"ECHOPLANE_GATEWAY_{name.upper()}={getattr(settings, name)}  # {field.description}")
+        for place in places:
+            for name, described in type(place.settings).model_fields.items():
+                print(f"{place.name(name)}={getattr(place.settings, name)}  # {described.description}")
         return
     if check:
         import asyncio
 
-        from services.gateway.server import open_backend
+        from services.runtime.logs import configure_logs
 
-        async def look() -> None:
-            backend = await open_backend(settings)
-            print(f"ok: {backend.identity}")
-            await backend.close()
-
-        asyncio.run(look())
+        configure_logs("error")
+        print(*asyncio.run(serving.check(places)), sep="\n")
         return
-    command = [sys.executable, "-m", "services.gateway"]
-    os.execv(command[0], command)  # noqa: S606 - our own interpreter; signals then reach the gateway itself
+    if len(places) == 1:  # signals then reach it itself
+        command = [sys.executable, "-m", places[0].part.module]
+        os.execve(command[0], command, places[0].environment)  # noqa: S606 - our own interpreter
+    _run(places)
+
+
+def _run(places: Sequence[Place]) -> None:
+    import asyncio
+
+    from services import serving
+    from services.runtime.logs import configure_logs
+
+    def show() -> None:
+        listed = places[0].settings.profile == "site"
+        print(
+            f"Echoplane serves {'listed sites' if listed else 'this machine alone'}; Ctrl-C ends it.", file=sys.stderr
+        )
+        for place in places:
+            for number, line in enumerate(place.lines):
+                print(f"  {'' if number else place.part.name:9}{line}", file=sys.stderr)
+
+    serving.check_ports(places)
+    configure_logs("info")
+    sys.exit(asyncio.run(serving.Supervisor(places, show).run()))

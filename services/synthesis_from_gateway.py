@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from services.cine.errors import EchoplaneError, ModelUnavailableError, Reason
 from services.cine.views import View
 from services.client import CallError, Client, Tls
 from services.models.repository import ModelIdentity
+from services.retries import Retry
 from services.synthesis.batch_folder import batch_name, save_sheet
 from services.synthesis.ledger import ImageRow
 from services.synthesis.manifest import MANIFEST, Origin, describe, file_name, to_files
@@ -27,7 +27,7 @@ _POLL_S = 1.0
 _MOST_IMAGES = 2**32 - 1
 """What a count on the wire holds; how many it makes the gateway says."""
 
-AWAY_PATIENCE_S = 60.0
+_PATIENCE = Retry(away_s=60.0)
 """How long a gateway may be away, time for it to be started again, while its job is followed."""
 
 _OPEN = frozenset(
@@ -71,7 +71,7 @@ class There:
         """
         order = wish.order(None, _MOST_IMAGES)
         try:
-            async with Client(self.address, self.tls, self.trial) as client:
+            async with Client(self.address, self.tls, self.trial, _PATIENCE) as client:
                 return await (self._follow(client, order) if self.job else self._receive(client, order))
         except CallError as error:
             raise EchoplaneError(
@@ -89,7 +89,7 @@ class There:
         folder, origin = "", None
         async with AsyncExitStack() as stack:
             advance = stack.enter_context(images_following(self.aside, order.total))
-            async for response in client.generate_batch(_request(order)):
+            async for response in client.generate_batch(_request(order), timeout_s=None):
                 origin = origin or _origin(response)
                 folder = folder or batch_name(order, origin.model, response.copy_index)
                 unit = _unit(response)
@@ -117,7 +117,7 @@ class There:
         with images_following(self.aside, job.total, job.done) as advance:
             while job.state in _OPEN:
                 await asyncio.sleep(_POLL_S)
-                before, job = job.done, await _asked_patiently(client, job.job_id)
+                before, job = job.done, await client.get_synthesis_job(job.job_id)
                 advance(job.done - before)
         if job.state != synthesis_pb2.JOB_STATE_DONE:
             state = synthesis_pb2.JobState.Name(job.state)
@@ -128,18 +128,6 @@ class There:
                 advice=job.message or "It was cancelled.",
             )
         return job.manifest_uri
-
-
-async def _asked_patiently(client: Client, job_id: str) -> synthesis_pb2.SynthesisJob:
-    """Ask about a job of a gateway that may be being started again."""
-    start_s = time.monotonic()
-    while True:
-        try:
-            return await client.get_synthesis_job(job_id)
-        except CallError as error:
-            if error.code != "UNAVAILABLE" or time.monotonic() - start_s > AWAY_PATIENCE_S:
-                raise
-            await asyncio.sleep(_POLL_S)
 
 
 def reason_named(name: str) -> Reason:

@@ -70,6 +70,16 @@ async def run(settings: NodeSettings) -> None:
     _log.info("stopped")
 
 
+async def check(settings: NodeSettings) -> str:
+    """Read what the settings name, without serving; give the title and the port.
+
+    Raises:
+        ConfigError: a setting cannot be met.
+    """
+    _admit(settings), _server_tls(settings), _gateway(settings), _send(settings)
+    return f"{settings.title} {settings.port}"
+
+
 def _gateway(settings: NodeSettings) -> Gateway:
     """Give the way to the gateway."""
     tls = None

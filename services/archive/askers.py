@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +19,9 @@ from services.client import CallError, Client
 from services.gateway.assess import Assessor
 from services.gateway.view_service import to_response
 
-QUEUE_PATIENCE_S = 300.0
-"""How long a file waits for room in a gateway's queue: others may be sending their archives too."""
+FILE_TIMEOUT_S = 300.0
+"""How long a file waits for its answer, and for room in a gateway's queue: others may be sending their archives too."""
 
-AWAY_PATIENCE_S = 30.0
-"""How long a gateway may be away, time for it to be started again, before the whole run is given up."""
-
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
 _READER_TRIES = 3
 """Its parent dies with every cine that is being read; a file that meets it three times is probably the reason."""
 
@@ -88,15 +82,13 @@ class AskHere:
 
 @dataclass(frozen=True)
 class AskServer:
-    """Asks a gateway, and waits where it has no room or is being started again.
+    """Asks a gateway, and waits where it has no room or is being started again, as its client does.
 
     Attributes:
         client: of the gateway.
-        sleep: waits so many seconds.
     """
 
     client: Client
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def model(self) -> str:
         """Give the sha256 of the gateway's model: it says so with every answer, here for a small black picture."""
@@ -109,27 +101,12 @@ class AskServer:
     async def ask(self, path: Path, name: str, data: bytes, options: IntakeOptions) -> Answer:
         """Give the answer for one file's bytes; an error of the file is an answer too."""
         header = view_pb2.CineHeader(selection=f"SELECTION_{options.selection}", max_frames=options.max_frames)
-        waited_s, growth, last_code = 0.0, 0, ""
-        while True:
-            try:
-                return Answer(path, name, await self.client.predict_view(data, header))
-            except CallError as error:
-                if error.code != last_code:
-                    waited_s, growth, last_code = 0.0, 0, error.code
-                pause_s = max(error.retry_after_s or 0.0, min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**growth))
-                pause_s *= random.uniform(1.0, 1.5)  # so that not all come back at once
-                if waited_s + pause_s > _patience_s(error):
-                    if error.code == "UNAVAILABLE":
-                        raise _gone(error) from error
-                    return Answer(path, name, None, error.reason or error.code, error.message)
-            await self.sleep(pause_s)
-            waited_s, growth = waited_s + pause_s, growth + 1
-
-
-def _patience_s(error: CallError) -> float:
-    if error.code == "UNAVAILABLE":
-        return AWAY_PATIENCE_S
-    return QUEUE_PATIENCE_S if error.retry_after_s is not None else 0.0
+        try:
+            return Answer(path, name, await self.client.predict_view(data, header, FILE_TIMEOUT_S))
+        except CallError as error:
+            if error.code == "UNAVAILABLE":
+                raise _gone(error) from error
+            return Answer(path, name, None, error.reason or error.code, error.message)
 
 
 def _gone(error: CallError) -> EchoplaneError:

@@ -21,7 +21,7 @@ from services.cine.errors import ConfigError
 from services.gateway.assess import Assessor
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.settings import BackendKind, GatewaySettings
-from services.gateway.study_desk import open_study_desk
+from services.gateway.study_desk import check_studies, open_study_desk
 from services.gateway.study_service import METHOD as WATCH_METHOD
 from services.gateway.study_service import StudyService
 from services.gateway.synthesis import Synthesis, open_synthesis
@@ -89,6 +89,21 @@ async def serve(settings: GatewaySettings) -> None:
         threads.shutdown(cancel_futures=True)
         sandbox.close()
         await backend.close()
+
+
+async def check(settings: GatewaySettings) -> str:
+    """Open what the settings name, without serving; give the model's identity.
+
+    Raises:
+        ConfigError: a setting cannot be met.
+        ModelError: the model is not there, or not the one this code was built for.
+    """
+    _check_tls(settings)
+    _interceptors(settings)
+    check_studies(settings)
+    backend = await open_backend(settings)
+    await backend.close()
+    return str(backend.identity)
 
 
 async def open_backend(settings: GatewaySettings) -> Backend:

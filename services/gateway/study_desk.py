@@ -233,6 +233,17 @@ def open_study_desk(settings: GatewaySettings) -> StudyDesk | None:
     return StudyDesk(protocol, Studies(settings.study_database, key))
 
 
+def check_studies(settings: GatewaySettings) -> None:
+    """Read the protocol and the key, where they are set, and leave the record alone.
+
+    Raises:
+        ConfigError: one of them is not what it should be.
+    """
+    if settings.trial_protocol is not None and settings.study_key_file is not None:
+        read_protocol(settings.trial_protocol)
+        read_key(settings.study_key_file)
+
+
 def _site() -> str:
     """Whose studies a caller meets; empty where sites are not told apart."""
     caller = current_caller()

@@ -97,9 +97,7 @@ def give_up_the_rest(memory_mib: int, cpu_s: int, parent: int) -> None:
         cpu_s: processor time it may use, s.
         parent: process id of the one that forked it.
     """
-    _prctl(_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before we asked to be told
-        os.kill(os.getpid(), signal.SIGKILL)
+    end_with_parent(parent)
     _prctl(_SET_DUMPABLE, 0)  # a core dump that is piped to a crash handler heeds no limit
     resource.setrlimit(resource.RLIMIT_AS, (memory_mib * _MIB,) * 2)
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))  # SIGXCPU first, then SIGKILL
@@ -108,6 +106,17 @@ def give_up_the_rest(memory_mib: int, cpu_s: int, parent: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
     _is_refused(_landlock)  # once more: a domain of its own keeps it from its parent and siblings too
     _is_refused(_seccomp)
+
+
+def end_with_parent(parent: int) -> None:
+    """Have this process killed when the thread that forked it ends (prctl(2), PR_SET_PDEATHSIG).
+
+    Args:
+        parent: process id of that thread's process.
+    """
+    _prctl(_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before we asked to be told
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _is_refused(enter: Callable[[], None]) -> bool:

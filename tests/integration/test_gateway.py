@@ -125,7 +125,7 @@ async def test_metrics_count_answers_errors_stages_and_name_the_model(gateway: G
 async def test_a_full_queue_is_refused_with_a_time_to_retry(tmp_path: Path) -> None:
     settings = {"MAX_RUNNING_REQUESTS": "1", "MAX_QUEUED_REQUESTS": "0"}
     with running_gateway(tmp_path / "log", settings) as full:
-        async with grpc.aio.insecure_channel(full.address) as channel, Client(full.address) as client:
+        async with grpc.aio.insecure_channel(full.address) as channel, Client(full.address, retry=None) as client:
             slow = view_pb2_grpc.ViewServiceStub(channel).PredictView()
             await slow.write(view_pb2.PredictViewRequest(header=view_pb2.CineHeader()))
             with pytest.raises(CallError) as caught:

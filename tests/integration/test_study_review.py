@@ -90,7 +90,7 @@ async def until_left(desk: Desk, count: int) -> None:
 
 
 async def test_a_full_house_says_when_to_come_again(tmp_path: Path) -> None:
-    async with serving(Desk(tmp_path)) as address, Client(address) as client:
+    async with serving(Desk(tmp_path)) as address, Client(address, retry=None) as client:
         await client.predict_view(GOOD, header())
         async with aclosing(client.watch_study_review(UID)) as one, aclosing(client.watch_study_review(UID)) as two:
             await anext(one)
@@ -188,7 +188,7 @@ async def test_what_was_answered_outlives_a_killed_gateway(settings: dict[str, s
 async def test_a_gateway_that_stops_sends_those_who_watch_away(settings: dict[str, str], tmp_path: Path) -> None:
     own = settings | {"STUDY_DATABASE": str(tmp_path / "studies.sqlite"), "DRAIN_TIMEOUT_S": "60"}
     with running_gateway(tmp_path / "log", own) as stopping:
-        async with Client(stopping.address) as client:
+        async with Client(stopping.address, retry=None) as client:
             await client.predict_view(GOOD, header())
             async with aclosing(client.watch_study_review(UID)) as watching:
                 await anext(watching)

@@ -63,7 +63,7 @@ def batch(**fields: object) -> synthesis_pb2.GenerateBatchRequest:
 async def all_of(
     gateway: Gateway, request: synthesis_pb2.GenerateBatchRequest
 ) -> list[synthesis_pb2.GenerateBatchResponse]:
-    async with Client(gateway.address) as client:
+    async with Client(gateway.address, retry=None) as client:
         return [image async for image in client.generate_batch(request, 60.0)]
 
 
