@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -50,13 +50,13 @@ class Shelf:
 
 
 @contextmanager
-def shelf(port: int = 0) -> Iterator[Shelf]:
-    """Run an archive in this process."""
+def shelf(port: int = 0, handlers: Sequence[Any] = ()) -> Iterator[Shelf]:
+    """Run an archive in this process; `handlers` hear of events, as pynetdicom gives them."""
     opened = Shelf(port or free_port())
     entity = AE("ARCHIVE")
     entity.supported_contexts = [build_context(ComprehensiveSRStorage, ExplicitVRLittleEndian)]
-    handlers: list[Any] = [(evt.EVT_C_STORE, opened.store)]
-    server = entity.start_server(("127.0.0.1", opened.port), block=False, evt_handlers=handlers)
+    both: list[Any] = [(evt.EVT_C_STORE, opened.store), *handlers]
+    server = entity.start_server(("127.0.0.1", opened.port), block=False, evt_handlers=both)
     assert server is not None
     try:
         yield opened
