@@ -6,12 +6,12 @@ random moments. In the end every object that was acknowledged must be REPORTED, 
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -22,23 +22,22 @@ from tests.integration.kills import Outcome, kill_so_often
 _PROCESSES = ("node", "gateway")
 
 
-def main() -> int:
-    """Kill, print the table, and tell by the exit code whether all is well."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=200, help="at least so many")
-    parser.add_argument("--seed", type=int, default=1, help="draws whom and when")
-    given, aside, begun_s = parser.parse_args(), Console(stderr=True), time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, Progress(console=aside, transient=True) as progress:
-        task = progress.add_task("Killing", total=given.kills)
-        outcome = kill_so_often(Path(folder), given.kills, given.seed, lambda: progress.advance(task))
-    Console().print(table(outcome))
-    print(
-        f"{outcome.acknowledged} objects acknowledged by the node ({outcome.sent_again} sent again), {outcome.answered}"
-        f" cines answered to somebody else, {time.monotonic() - begun_s:.0f} s; faults: {len(outcome.faults)}"
+def main(
+    kills: Annotated[int, typer.Option(min=1, help="At least so many.")] = 200,
+    seed: Annotated[int, typer.Option(help="Draws whom and when.")] = 1,
+) -> None:
+    """Kill, print the table; exit code 1 where something was lost or is there twice."""
+    begun_s, console = time.monotonic(), Console()
+    with tempfile.TemporaryDirectory() as folder, Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Killing", total=kills)
+        outcome = kill_so_often(Path(folder), kills, seed, lambda: progress.advance(task))
+    console.print(table(outcome))
+    console.print(
+        f"{outcome.acknowledged} objects acknowledged by the node, {outcome.sent_again} of them sent again,"
+        f" {outcome.answered} cines answered to somebody else; {time.monotonic() - begun_s:.0f} s"
     )
-    for fault in outcome.faults:
-        print(fault)
-    return 1 if outcome.faults else 0
+    console.print("\n".join(outcome.faults) or "Nothing lost, nothing twice, every object REPORTED.")
+    raise typer.Exit(1 if outcome.faults else 0)
 
 
 def table(outcome: Outcome) -> Table:
@@ -55,4 +54,4 @@ def table(outcome: Outcome) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

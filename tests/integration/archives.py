@@ -73,9 +73,31 @@ class Orthanc:
 
     def ask(self, path: str, data: bytes | None = None) -> Any:
         """Ask its REST interface; with data, post them."""
+        return json.loads(self._get(path, data))
+
+    def add(self, data: bytes) -> str:
+        """Put an object into it, and give the name it has there."""
+        return str(self.ask("instances", data)["ID"])
+
+    def send(self, *names: str) -> int:
+        """Have it send objects to the node in one association, and give how many of them were not taken."""
+        order = {"Resources": names, "Permissive": True, "Synchronous": True}
+        return int(self.ask("modalities/echoplane/store", json.dumps(order).encode())["FailedInstancesCount"])
+
+    def reports(self) -> list[dict[str, Any]]:
+        """Give its structured reports: name (`ID`) and study (`ParentStudy`) of each."""
+        query = {"Level": "Instance", "Query": {"Modality": "SR"}}
+        names = self.ask("tools/find", json.dumps(query).encode())
+        return [{"ID": name, "ParentStudy": self.ask(f"instances/{name}/study")["ID"]} for name in names]
+
+    def read(self, name: str) -> bytes:
+        """Give the file of an object."""
+        return self._get(f"instances/{name}/file", None)
+
+    def _get(self, path: str, data: bytes | None) -> bytes:
         request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/{path}", data)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read())
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return bytes(answer.read())
 
 
 @contextmanager
