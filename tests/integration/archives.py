@@ -79,10 +79,14 @@ class Orthanc:
         """Put an object into it, and give the name it has there."""
         return str(self.ask("instances", data)["ID"])
 
-    def send(self, *names: str) -> int:
-        """Have it send objects to the node in one association, and give how many of them were not taken."""
-        order = {"Resources": names, "Permissive": True, "Synchronous": True}
-        return int(self.ask("modalities/echoplane/store", json.dumps(order).encode())["FailedInstancesCount"])
+    def send(self, *names: str, is_permissive: bool = False) -> None:
+        """Have it send objects to the node in one association; a permissive one goes on after what is not taken.
+
+        Raises:
+            HTTPError: something was not taken.
+        """
+        order = {"Resources": names, "Permissive": is_permissive, "Synchronous": True}
+        assert self.ask("modalities/echoplane/store", json.dumps(order).encode())["FailedInstancesCount"] == 0
 
     def reports(self) -> list[dict[str, Any]]:
         """Give its structured reports: name (`ID`) and study (`ParentStudy`) of each."""

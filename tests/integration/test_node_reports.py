@@ -43,10 +43,6 @@ def towards(gateway: str, archive: Shelf | None = None) -> dict[str, str]:
     return {"GATEWAY_ADDRESS": gateway} | report
 
 
-def reports_in(node: Node) -> list[Path]:
-    return sorted((node.inbox / "objects").glob("*.sr.dcm"))
-
-
 def is_sent(node: Node, path: Path) -> bool:
     return "0x0000: Success" in storescu(node, path).stderr
 
@@ -56,7 +52,7 @@ def test_a_report_arrives_as_it_was_written(gateway: Gateway, archive: Shelf, tm
     with running_node(tmp_path, towards(gateway.address, archive)) as node:
         assert is_sent(node, path)
         wait_for(lambda: archive.taken, PATIENCE_S)
-        [report] = reports_in(node)
+        [report] = node.reports()
         assert report.read_bytes().endswith(archive.taken[0])
         assert archive.sources() == {uid}
         assert report.with_name(report.name.replace(".sr.dcm", ".json")).exists()
@@ -91,7 +87,7 @@ def test_a_kept_answer_makes_the_same_report_again(gateway: Gateway, tmp_path: P
     archive.answers += [0xA700] * 100
     with running_node(tmp_path, towards(gateway.address, archive)) as node:
         assert is_sent(node, path)
-        [first] = wait_for(lambda: reports_in(node), PATIENCE_S)
+        [first] = wait_for(node.reports, PATIENCE_S)
         before = first.read_bytes()
         node.process.kill()
         node.process.wait()

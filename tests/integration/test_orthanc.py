@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
-from pydicom.uid import MPEG4HP41, JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    MPEG4HP41,
+    ComprehensiveSRStorage,
+    CTImageStorage,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from deploy.demo.gateway import running_gateway
 from services.cine.cine import UInt8Array
 from services.cine.views import View
 from tests.builders import as_rgb, dicom_bytes, video_bytes, with_colour_box
 from tests.integration.archives import Orthanc, orthanc
-from tests.integration.nodes import Node, free_port, running_node, wait_for
+from tests.integration.nodes import Node, free_port, running_node, storescu, wait_for
 from tests.integration.standard import dump, faults
 from tests.unit.acquisition.cases import PATIENT
 from training.simulator.cine import simulate_cine
@@ -30,6 +39,8 @@ REAL = (
     *("US1_UNCR.dcm", "gdcm-US-ALOKA-16.dcm", "ExplVR_BigEnd.dcm", "JPGLosslessP14SV1_1s_1f_8b.dcm"),
 )
 """Ultrasound of pydicom's, each under a UID of its own."""
+
+OTHER_STUDY = {"StudyInstanceUID": "1.2.826.8.99", "SeriesInstanceUID": "1.2.826.8.99.1"}
 
 
 @dataclass(frozen=True)
@@ -111,7 +122,7 @@ def test_a_simulated_cine_comes_back_as_a_report_in_its_study(
 ) -> None:
     data, uid = simulated(frames, kind)
     name = site.peer.add(data)
-    assert site.peer.send(name) == 0
+    site.peer.send(name)
     assert_reported(site, name, uid, tmp_path)
 
 
@@ -119,5 +130,54 @@ def test_a_simulated_cine_comes_back_as_a_report_in_its_study(
 def test_a_real_one_comes_back_as_a_report_in_its_study(site: Site, tmp_path: Path, file: str) -> None:
     data, uid = real(file)
     name = site.peer.add(data)
-    assert site.peer.send(name) == 0
+    site.peer.send(name)
     assert_reported(site, name, uid, tmp_path)
+
+
+def test_dcmtk_sends_them_all_at_once_and_each_is_reported_once(site: Site, frames: UInt8Array, tmp_path: Path) -> None:
+    paths, uids = [], []
+    for kind in ("raw grey", "raw RGB", "colour box"):
+        data, uid = simulated(frames, kind, study=2)
+        uids.append(uid)
+        paths.append(tmp_path / f"{uid}.dcm")
+        paths[-1].write_bytes(data)
+    with ThreadPoolExecutor(4) as pool:
+        done = [sent.result() for sent in [pool.submit(storescu, site.node, *paths) for _ in range(4)]]
+    assert [each.stderr.count("0x0000: Success") for each in done] == [len(paths)] * 4
+    for uid in uids:
+        site.report_about(uid)
+        assert len(site.reports_about(uid)) == 1
+
+
+def test_orthanc_sends_in_several_associations_at_once_and_twice(site: Site, frames: UInt8Array) -> None:
+    written = [simulated(frames, kind, study=3) for kind in KINDS[:4]]
+    names = [site.peer.add(data) for data, _ in written]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(site.peer.send, names + names))
+    for _, uid in written:
+        site.report_about(uid)
+        assert len(site.reports_about(uid)) == 1
+
+
+def test_orthanc_is_echoed(site: Site) -> None:
+    assert site.peer.ask("modalities/echoplane/echo", b"{}") == {}
+
+
+@pytest.mark.parametrize("sop_class", [CTImageStorage, ComprehensiveSRStorage])
+def test_what_is_no_ultrasound_is_not_taken_and_what_comes_with_it_is(
+    site: Site, frames: UInt8Array, sop_class: str
+) -> None:
+    data, uid = simulated(frames, "raw grey", study=4 + (sop_class == CTImageStorage))
+    other = dicom_bytes(frames[:1], SOPClassUID=sop_class, **PATIENT | {"SOPInstanceUID": f"{uid}.1"} | OTHER_STUDY)  # type: ignore[arg-type]
+    before, name = len(site.node.objects()), site.peer.add(other)
+    with pytest.raises(HTTPError, match="500"):
+        site.peer.send(name)
+    site.peer.send(name, site.peer.add(data), is_permissive=True)
+    site.report_about(uid)
+    assert len(site.node.objects()) == before + 1
+
+
+def test_every_report_that_stayed_at_the_node_is_as_the_standard_wants_it(site: Site) -> None:
+    wait_for(lambda: len(site.node.reports()) == len(site.node.objects()), PATIENCE_S)
+    assert len(reports := site.node.reports()) > len(KINDS)
+    assert [fault for path in reports for fault in faults(path)] == []
