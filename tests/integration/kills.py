@@ -37,13 +37,13 @@ from tests.integration.nodes import free_port, wait_for
 from tests.unit.acquisition.studying import KEY
 
 SCANNERS = 2
-LONGEST_S = 1.0
+LONGEST_S = 4.0
 """Between the first that happens after both serve and the kill."""
 
 EARLY_SHARE = 0.1
 """Of kills that are followed by another before the process serves again."""
 
-MOST_UNREPORTED = 5
+MOST_UNREPORTED = 12
 """Scanners wait while so many objects are: in a queue without an end nothing would be seen to come through."""
 
 END_TIMEOUT_S = 300.0
@@ -165,7 +165,7 @@ class _Site:
         yield name, last
         victim.start()
         if is_early:
-            time.sleep(draw.uniform(0.0, 2 * LONGEST_S))
+            time.sleep(draw.uniform(0.0, LONGEST_S))
             if not victim.is_serving():
                 victim.kill()
                 yield name, Moment.STARTING
