@@ -1,10 +1,12 @@
 """What a report takes over of the object it is about: whose it is, where it belongs, and nothing else.
 
-Patient and study are carried as the bytes that came, never decoded: no library can change, reject or log them.
+Patient and study are carried as the bytes that came, never decoded: no library can change, reject or log them. But
+dates and times in the form of before DICOM are written as DICOM's.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 
 from pydicom import config
@@ -34,6 +36,12 @@ _IF_GIVEN = (
     "StudyDescription",
 )
 """Of the same modules, of type 3; their sequences stay behind: nested bytes cannot be carried unread."""
+
+_ACR_NEMA = {
+    "DA": re.compile(rb"(\d{4})\.(\d\d)\.(\d\d) *"),
+    "TM": re.compile(rb"(\d\d):(\d\d):(\d\d(?:\.\d{1,6})?) *"),
+}
+"""Dates and times as before DICOM, which says how they were written and forbids it (PS3.5 table 6.2-1)."""
 
 _CHARACTER_SET = "SpecificCharacterSet"
 _KEYWORDS = {Tag(keyword): keyword for keyword in (*_NEEDED, *ALWAYS_SHARED, *_IF_GIVEN, _CHARACTER_SET)}
@@ -108,6 +116,8 @@ def _shared(found: dict[str, bytes]) -> tuple[RawDataElement, ...]:
 
 
 def _raw(keyword: str, value: bytes) -> RawDataElement:
-    tag = Tag(keyword)
+    tag, vr = Tag(keyword), dictionary_VR(Tag(keyword))
+    if vr in _ACR_NEMA and (old := _ACR_NEMA[vr].fullmatch(value)):
+        value = b"".join(old.groups())
     even = value + b" " * (len(value) % 2)
-    return RawDataElement(tag, dictionary_VR(tag), len(even), even, 0, is_implicit_VR=False, is_little_endian=True)
+    return RawDataElement(tag, vr, len(even), even, 0, is_implicit_VR=False, is_little_endian=True)

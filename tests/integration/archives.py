@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -50,13 +50,13 @@ class Shelf:
 
 
 @contextmanager
-def shelf(port: int = 0) -> Iterator[Shelf]:
-    """Run an archive in this process."""
+def shelf(port: int = 0, handlers: Sequence[Any] = ()) -> Iterator[Shelf]:
+    """Run an archive in this process; `handlers` hear of events, as pynetdicom gives them."""
     opened = Shelf(port or free_port())
     entity = AE("ARCHIVE")
     entity.supported_contexts = [build_context(ComprehensiveSRStorage, ExplicitVRLittleEndian)]
-    handlers: list[Any] = [(evt.EVT_C_STORE, opened.store)]
-    server = entity.start_server(("127.0.0.1", opened.port), block=False, evt_handlers=handlers)
+    both: list[Any] = [(evt.EVT_C_STORE, opened.store), *handlers]
+    server = entity.start_server(("127.0.0.1", opened.port), block=False, evt_handlers=both)
     assert server is not None
     try:
         yield opened
@@ -73,9 +73,35 @@ class Orthanc:
 
     def ask(self, path: str, data: bytes | None = None) -> Any:
         """Ask its REST interface; with data, post them."""
+        return json.loads(self._get(path, data))
+
+    def add(self, data: bytes) -> str:
+        """Put an object into it, and give the name it has there."""
+        return str(self.ask("instances", data)["ID"])
+
+    def send(self, *names: str, is_permissive: bool = False) -> None:
+        """Have it send objects to the node in one association; a permissive one goes on after what is not taken.
+
+        Raises:
+            HTTPError: something was not taken.
+        """
+        order = {"Resources": names, "Permissive": is_permissive, "Synchronous": True}
+        assert self.ask("modalities/echoplane/store", json.dumps(order).encode())["FailedInstancesCount"] == 0
+
+    def reports(self) -> list[dict[str, Any]]:
+        """Give its structured reports: name (`ID`) and study (`ParentStudy`) of each."""
+        query = {"Level": "Instance", "Query": {"Modality": "SR"}}
+        names = self.ask("tools/find", json.dumps(query).encode())
+        return [{"ID": name, "ParentStudy": self.ask(f"instances/{name}/study")["ID"]} for name in names]
+
+    def read(self, name: str) -> bytes:
+        """Give the file of an object."""
+        return self._get(f"instances/{name}/file", None)
+
+    def _get(self, path: str, data: bytes | None) -> bytes:
         request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/{path}", data)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read())
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return bytes(answer.read())
 
 
 @contextmanager

@@ -44,6 +44,10 @@ class Node:
         """List the objects that it keeps."""
         return [path for path in (self.inbox / "objects").glob("*.dcm") if not path.name.endswith(".sr.dcm")]
 
+    def reports(self) -> list[Path]:
+        """List the reports that it keeps."""
+        return sorted((self.inbox / "objects").glob("*.sr.dcm"))
+
 
 @contextmanager
 def running_node(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Node]:

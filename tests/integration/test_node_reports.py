@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,12 +10,11 @@ import pytest
 
 from deploy.demo.gateway import Gateway, running_gateway
 from tests.builders import dicom_bytes, fan_frames
-from tests.integration.archives import Orthanc, Shelf, orthanc, shelf
+from tests.integration.archives import Shelf, shelf
 from tests.integration.nodes import Node, free_port, running_node, storescu, wait_for
 from tests.unit.acquisition.cases import PATIENT, UIDS
 
 PATIENCE_S = 60.0
-KILLS = 12
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +43,6 @@ def towards(gateway: str, archive: Shelf | None = None) -> dict[str, str]:
     return {"GATEWAY_ADDRESS": gateway} | report
 
 
-def reports_in(node: Node) -> list[Path]:
-    return sorted((node.inbox / "objects").glob("*.sr.dcm"))
-
-
 def is_sent(node: Node, path: Path) -> bool:
     return "0x0000: Success" in storescu(node, path).stderr
 
@@ -60,7 +52,7 @@ def test_a_report_arrives_as_it_was_written(gateway: Gateway, archive: Shelf, tm
     with running_node(tmp_path, towards(gateway.address, archive)) as node:
         assert is_sent(node, path)
         wait_for(lambda: archive.taken, PATIENCE_S)
-        [report] = reports_in(node)
+        [report] = node.reports()
         assert report.read_bytes().endswith(archive.taken[0])
         assert archive.sources() == {uid}
         assert report.with_name(report.name.replace(".sr.dcm", ".json")).exists()
@@ -95,7 +87,7 @@ def test_a_kept_answer_makes_the_same_report_again(gateway: Gateway, tmp_path: P
     archive.answers += [0xA700] * 100
     with running_node(tmp_path, towards(gateway.address, archive)) as node:
         assert is_sent(node, path)
-        [first] = wait_for(lambda: reports_in(node), PATIENCE_S)
+        [first] = wait_for(node.reports, PATIENCE_S)
         before = first.read_bytes()
         node.process.kill()
         node.process.wait()
@@ -104,52 +96,3 @@ def test_a_kept_answer_makes_the_same_report_again(gateway: Gateway, tmp_path: P
     with running_node(tmp_path, towards("127.0.0.1:1", archive)):
         wait_for(lambda: archive.taken, PATIENCE_S)
     assert first.read_bytes() == before
-
-
-def test_killed_at_any_moment_it_reports_everything_once(gateway: Gateway, tmp_path: Path, archive: Shelf) -> None:
-    files = [cine(tmp_path, number) for number in range(30)]
-    settings = towards(gateway.address, archive) | {"PORT": str(free_port())}
-    told, is_over = set[str](), threading.Event()
-
-    def scan(node: Node) -> None:
-        while len(told) < len(files) and not is_over.is_set():
-            for path, uid in files:
-                if uid not in told and is_sent(node, path):
-                    told.add(uid)
-
-    rng, scanner = random.Random(1), None
-    for _ in range(KILLS):
-        with running_node(tmp_path, settings) as node:
-            if scanner is None:
-                scanner = threading.Thread(target=scan, args=(node,))
-                scanner.start()
-            time.sleep(rng.uniform(0, 1.5))
-            node.process.kill()
-            node.process.wait()
-    with running_node(tmp_path, settings) as node:
-        wait_for(lambda: archive.sources() == {uid for _, uid in files}, PATIENCE_S)
-        is_over.set()
-    assert scanner is not None
-    scanner.join()
-    assert len(set(archive.taken)) == len(files), "a report was sent in two versions"
-    assert len(node.objects()) == len(reports_in(node)) == len(files)
-
-
-def modalities(peer: Orthanc) -> set[str]:
-    """Give those of the only study that it has."""
-    [study] = peer.ask("studies")
-    return {peer.ask(f"series/{one}")["MainDicomTags"]["Modality"] for one in peer.ask(f"studies/{study}")["Series"]}
-
-
-def test_orthanc_sends_a_cine_and_has_the_report_in_its_study(gateway: Gateway, tmp_path: Path) -> None:
-    path, _ = cine(tmp_path)
-    port = free_port()
-    with orthanc(tmp_path, port) as peer:
-        settings = {"PORT": str(port), "REPORT_HOST": "127.0.0.1", "REPORT_TITLE": "ORTHANC"}
-        settings |= {"GATEWAY_ADDRESS": gateway.address, "REPORT_PORT": str(peer.dicom_port)}
-        with running_node(tmp_path, settings) as node:
-            stored = peer.ask("instances", path.read_bytes())
-            assert peer.ask("modalities/echoplane/store", stored["ID"].encode())["FailedInstancesCount"] == 0
-            wait_for(lambda: len(peer.ask("instances")) == 2, PATIENCE_S)
-            assert modalities(peer) == {"US", "SR"}
-            assert len(node.objects()) == 1

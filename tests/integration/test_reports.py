@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from services.acquisition.report import Report
+from tests.integration.standard import dump, faults
 from tests.unit.acquisition.cases import ANSWERS, PATIENT, reported, source_bytes
 
 SOURCES: dict[str, dict[str, Any]] = {
@@ -27,43 +27,29 @@ SOURCES: dict[str, dict[str, Any]] = {
 }
 
 
-def dump(folder: Path, report: Report) -> str:
-    """Let DCMTK read a report and print its content."""
+def written(folder: Path, report: Report) -> Path:
     path = folder / "report.dcm"
     path.write_bytes(report.dicom)
-    command = ["dsrdump", "+Pc", "+Pl", path]
-    done = subprocess.run(command, check=True, capture_output=True, timeout=60)
-    assert b"E: " not in done.stderr, done.stderr
-    return done.stdout.decode("ascii", "replace")
-
-
-def faults(folder: Path, report: Report) -> list[str]:
-    """Let dicom3tools hold a report to PS3.3, and give what it calls an error."""
-    path = folder / "report.dcm"
-    path.write_bytes(report.dicom)
-    done = subprocess.run(["dciodvfy", path], check=False, capture_output=True, timeout=60)
-    said = done.stderr.decode("ascii", "replace").splitlines()
-    assert "ComprehensiveSR" in said
-    return [line for line in said if not line.startswith("Warning") and line != "ComprehensiveSR"]
+    return path
 
 
 @pytest.mark.parametrize("case", ANSWERS)
 @pytest.mark.parametrize("count", [12, 1], ids=["cine", "still"])
 def test_every_answer_passes(tmp_path: Path, case: str, count: int) -> None:
     report = reported(ANSWERS[case], source_bytes(count=count))
-    assert faults(tmp_path, report) == []
-    assert "Not a medical device" in dump(tmp_path, report)
+    assert faults(written(tmp_path, report)) == []
+    assert "Not a medical device" in dump(written(tmp_path, report))
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_source_passes(tmp_path: Path, source: str) -> None:
     report = reported(data=source_bytes(**SOURCES[source]))
-    assert faults(tmp_path, report) == []
-    assert '(399214001,SCT,"Apical four chamber")' in dump(tmp_path, report)
+    assert faults(written(tmp_path, report)) == []
+    assert '(399214001,SCT,"Apical four chamber")' in dump(written(tmp_path, report))
 
 
 def test_dcmtk_reads_what_was_found_and_in_which_frames(tmp_path: Path) -> None:
-    said = dump(tmp_path, reported(ANSWERS["rejected with a view"]))
+    said = dump(written(tmp_path, reported(ANSWERS["rejected with a view"])))
     for words in (
         '(126000,DCM,"Imaging Measurement Report")',
         '(111031,DCM,"Image View")=(399232001,SCT,"Apical two chamber")',
@@ -78,4 +64,4 @@ def test_dcmtk_reads_what_was_found_and_in_which_frames(tmp_path: Path) -> None:
 def test_a_report_that_breaks_the_standard_is_noticed(tmp_path: Path) -> None:
     broken = reported()
     dicom = broken.dicom.replace(b"COMPLETE", b"COMPLETD")
-    assert faults(tmp_path, Report(broken.uid, dicom, broken.json)) != []
+    assert faults(written(tmp_path, Report(broken.uid, dicom, broken.json))) != []

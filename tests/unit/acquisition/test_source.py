@@ -51,6 +51,21 @@ def test_a_value_too_long_to_be_written_again_is_over_a_limit() -> None:
     assert caught.value.reason is Reason.LIMIT_TEXT
 
 
+@pytest.mark.parametrize(
+    ("date", "time", "written"),
+    [
+        ("1997.04.24", "14:04:38", ("19970424", "140438")),
+        ("1997.04.24 ", "14:04:38.5", ("19970424", "140438.5")),
+        ("19970424", "140438.123", ("19970424", "140438.123")),
+        ("1997.4.24", "14:04", ("1997.4.24", "14:04")),
+        ("", "", ("", "")),
+    ],
+)
+def test_dates_and_times_of_before_dicom_are_written_as_today(date: str, time: str, written: tuple[str, str]) -> None:
+    shared = {str(element.tag): element.value for element in read(source_bytes(StudyDate=date, StudyTime=time)).shared}
+    assert tuple(shared[tag].decode().rstrip() for tag in ("(0008,0020)", "(0008,0030)")) == written
+
+
 CHARACTER_SETS = {
     "ISO_IR 100": "Müller^Jürgen",
     "ISO_IR 192": "Ὀδυσσεύς^李",
