@@ -157,34 +157,38 @@ class Client:
             told = await self._synthesis.CancelSynthesisJob(request, timeout=timeout_s, metadata=self._metadata)
             return told.job
 
-    async def get_study_review(self, study_id: str, timeout_s: float = 60.0) -> study_pb2.StudyReview:
+    async def get_study_review(
+        self, study_id: str = "", timeout_s: float = 60.0, *, study: str = ""
+    ) -> study_pb2.StudyReview:
         """Ask what a study has, and what it still misses.
 
         Args:
             study_id: as its cines' headers had it.
+            study: in place of it, as `list_studies` has it.
             timeout_s: how long the answer may take, s.
 
         Raises:
             CallError: the call ended in a status.
         """
-        request = study_pb2.GetStudyReviewRequest(study_id=study_id)
+        request = study_pb2.GetStudyReviewRequest(**_key(study_id, study))
         with _translated():
             told = await self._studies.GetStudyReview(request, timeout=timeout_s, metadata=self._metadata)
             return told.review
 
     async def watch_study_review(
-        self, study_id: str, timeout_s: float | None = None
+        self, study_id: str = "", timeout_s: float | None = None, *, study: str = ""
     ) -> AsyncIterator[study_pb2.StudyReview]:
         """Give the review of a study as it stands, then each change; it ends by itself when the server stops.
 
         Args:
             study_id: as its cines' headers had it.
+            study: in place of it, as `list_studies` has it.
             timeout_s: how long to watch, s; then the call ends in DEADLINE_EXCEEDED.
 
         Raises:
             CallError: the call ended in a status.
         """
-        request = study_pb2.WatchStudyReviewRequest(study_id=study_id)
+        request = study_pb2.WatchStudyReviewRequest(**_key(study_id, study))
         call = self._studies.WatchStudyReview(request, timeout=timeout_s, metadata=self._metadata)
         try:
             with _translated():
@@ -192,6 +196,57 @@ class Client:
                     yield response.review
         finally:
             call.cancel()
+
+    async def get_trial_protocol(self, timeout_s: float = 60.0) -> study_pb2.TrialProtocol:
+        """Ask what the trial asks of each study: views, visits, the shape of subject codes.
+
+        Raises:
+            CallError: the call ended in a status.
+        """
+        request = study_pb2.GetTrialProtocolRequest()
+        with _translated():
+            told = await self._studies.GetTrialProtocol(request, timeout=timeout_s, metadata=self._metadata)
+            return told.protocol
+
+    async def list_studies(
+        self,
+        subject_code: str = "",
+        visit: str = "",
+        page_size: int = 0,
+        page_token: str = "",
+        timeout_s: float = 60.0,
+    ) -> study_pb2.ListStudiesResponse:
+        """List studies, that with the newest cine first, a page at a time.
+
+        Args:
+            subject_code: of studies with this code only; empty for all.
+            visit: of studies of this visit only; empty for all.
+            page_size: 1 to 1000; 0: 100.
+            page_token: of the answer before; empty: from the newest on.
+            timeout_s: how long the answer may take, s.
+
+        Raises:
+            CallError: the call ended in a status.
+        """
+        request = study_pb2.ListStudiesRequest(
+            subject_code=subject_code, visit=visit, page_size=page_size, page_token=page_token
+        )
+        with _translated():
+            return await self._studies.ListStudies(request, timeout=timeout_s, metadata=self._metadata)
+
+    async def name_study(self, request: study_pb2.NameStudyRequest, timeout_s: float = 60.0) -> study_pb2.StudySummary:
+        """Name a study, or correct its name; asking again changes nothing.
+
+        Raises:
+            CallError: the call ended in a status; STUDY_MISMATCH where it has another name than the request replaces.
+        """
+        with _translated():
+            told = await self._studies.NameStudy(request, timeout=timeout_s, metadata=self._metadata)
+            return told.study
+
+
+def _key(study_id: str, study: str) -> dict[str, str]:
+    return {"study": study} if study else {"study_id": study_id}
 
 
 @contextmanager

@@ -76,6 +76,11 @@ class StudyReview:
     views: tuple[ViewReview, ...]
     rejections: tuple[Rejection, ...]
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is missing."""
+        return not any(view.missing for view in self.views)
+
 
 def review_study(protocol: TrialProtocol, cines: Sequence[StudyCine], now_s: float) -> StudyReview:
     """Hold the cines of a study against what its trial asks; their order does not matter.

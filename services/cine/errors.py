@@ -15,6 +15,7 @@ EchoplaneError
 ├── StorageError          images, received objects, or a list of jobs, studies or objects cannot be used (yet)
 ├── JobUnknownError       no job of that name
 ├── StudyUnknownError     nothing was recorded of that study
+├── TrialUnknownError     no protocol of that trial
 ├── ModelError            the model cannot answer
 │   ├── ModelUnavailableError
 │   ├── ModelTimeoutError
@@ -55,6 +56,7 @@ class Reason(StrEnum):
     JOB_UNKNOWN = "JOB_UNKNOWN"
     STUDY_UNKNOWN = "STUDY_UNKNOWN"
     STUDY_MISMATCH = "STUDY_MISMATCH"
+    TRIAL_UNKNOWN = "TRIAL_UNKNOWN"
     STORAGE = "STORAGE"
     QUEUE_FULL = "QUEUE_FULL"
     QUOTA = "QUOTA"
@@ -190,6 +192,15 @@ class StudyUnknownError(EchoplaneError):
     def __init__(self) -> None:
         found, expected = "no such study", "one that a cine was sent to (CineHeader.study_id)"
         super().__init__(Reason.STUDY_UNKNOWN, found=found, expected=expected, advice="Send its first cine, then ask.")
+
+
+class TrialUnknownError(EchoplaneError):
+    """There is no protocol of the call's trial here."""
+
+    def __init__(self) -> None:
+        found, expected = "a trial without a protocol here", "the trial whose protocol the gateway has"
+        advice = "Check the trial of the call; one gateway reviews the studies of one trial."
+        super().__init__(Reason.TRIAL_UNKNOWN, found=found, expected=expected, advice=advice)
 
 
 class ModelError(EchoplaneError):

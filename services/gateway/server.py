@@ -43,6 +43,7 @@ SYNTHESIS_SERVICE = synthesis_pb2.DESCRIPTOR.services_by_name["SynthesisService"
 STUDY_SERVICE = study_pb2.DESCRIPTOR.services_by_name["StudyService"].full_name
 
 _READINESS_PERIOD_S = 2.0
+_DAY_S = 86_400.0
 _MAX_MESSAGE_BYTES = 64 * 2**20
 """gRPC refuses larger ones by itself, with no reason; up to here a chunk that is too large hears what is allowed."""
 
@@ -62,6 +63,7 @@ async def serve(settings: GatewaySettings) -> None:
     gate = Gate()
     backend = InteractiveBackend(await open_backend(settings), gate)
     synthesis: Synthesis | None = None
+    forgetting: asyncio.Task[None] | None = None
     sandbox = Sandbox(_sandbox_limits(settings), lambda outcome: metrics.sandbox_exits.labels(outcome).inc())
     threads = ThreadPoolExecutor(settings.max_running_requests, thread_name_prefix="assess")
     try:
@@ -76,8 +78,12 @@ async def serve(settings: GatewaySettings) -> None:
             studies=desk,
         )
         studies = None if desk is None else StudyService(desk, _watching(settings, metrics), metrics)
+        if desk is not None:
+            forgetting = asyncio.create_task(desk.forget(settings.study_retention_days * _DAY_S))
         await _run(settings, service, synthesis, studies, registry)
     finally:
+        if forgetting is not None:
+            forgetting.cancel()
         if synthesis is not None:
             await synthesis.close()
         threads.shutdown(cancel_futures=True)

@@ -86,6 +86,7 @@ class GatewaySettings(ProcessSettings):
     study_key_file: Path | None = Field(
         None, description="secret of 32 bytes or more that study UIDs are hashed with; the record needs it for good"
     )
+    study_retention_days: int = Field(365, ge=1, description="how long a study stays after its last cine")
     study_max_watching: int = Field(64, ge=1, description="WatchStudyReview calls at the same time")
     sandbox_memory_mib: int = Field(4096, ge=1024, description="address space of the process that reads a cine")
     sandbox_cpu_s: int = Field(20, ge=1, description="processor time for reading a cine")

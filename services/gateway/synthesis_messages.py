@@ -15,7 +15,6 @@ from services.synthesis.generate import Made, Studio
 from services.synthesis.ledger import Job
 from services.synthesis.plan import SEED_BITS, Cell, ImageFormat, Order, count_missing, count_per_view, order_of
 
-DEFAULT_PAGE, MOST_PAGE = 100, 1000
 MOST_ENTRIES = 1000
 """Of counts, of what there is, and of styles: more than any model has cells."""
 
@@ -98,20 +97,6 @@ def _style(name: str, styles: Sequence[str]) -> str:
     if name and name != ANY_STYLE and name not in styles:
         raise _invalid("an unknown style", f"one of {', '.join((*styles, ANY_STYLE))}, or none")
     return name or ANY_STYLE
-
-
-def read_page(request: synthesis_pb2.ListSynthesisJobsRequest) -> tuple[int, int | None]:
-    """Give how many jobs a page has, and the number that all of them are below; None for the first page.
-
-    Raises:
-        RequestInvalidError: the page is malformed.
-    """
-    if request.page_size > MOST_PAGE:
-        raise _invalid(f"a page of {request.page_size}", f"at most {MOST_PAGE}")
-    token = request.page_token
-    if token and not (token.isascii() and token.isdigit() and len(token) < 19):
-        raise _invalid("a malformed page_token", "the one of the answer before")
-    return request.page_size or DEFAULT_PAGE, int(token) if token else None
 
 
 def to_generator(identity: ModelIdentity, card: str) -> synthesis_pb2.Generator:

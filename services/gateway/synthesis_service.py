@@ -16,10 +16,10 @@ from echoplane.v1 import synthesis_pb2, synthesis_pb2_grpc
 from services.cine.errors import DeadlineError
 from services.gateway.counting import counted
 from services.gateway.metrics import GatewayMetrics
+from services.gateway.paging import next_token, read_page
 from services.gateway.synthesis_messages import (
     checked_identifier,
     read_order,
-    read_page,
     to_generator,
     to_job,
     to_response,
@@ -130,7 +130,7 @@ class SynthesisService(synthesis_pb2_grpc.SynthesisServiceServicer):
             size, before = read_page(request)
             site = _site()
             jobs = await self._ask(lambda ledger: ledger.newest(size, before, site))
-            token = str(jobs[-1].number) if len(jobs) == size and jobs[-1].number > 1 else ""
+            token = next_token([job.number for job in jobs], size)
             return synthesis_pb2.ListSynthesisJobsResponse(jobs=[to_job(job) for job in jobs], next_page_token=token)
 
     async def CancelSynthesisJob(  # noqa: N802

@@ -24,7 +24,7 @@ from services.cine.validation.findings import Finding
 from services.cine.views import ANSWERED_VIEWS, View
 from services.gateway.assess import Assessment, Assessor
 from services.gateway.metrics import GatewayMetrics
-from services.gateway.study_desk import StudyDesk
+from services.gateway.study_desk import Filing, StudyDesk
 from services.models.repository import ModelIdentity
 from services.models.spec import VIEW_CLASSIFIER
 from services.runtime.access import current_caller
@@ -72,9 +72,8 @@ class ViewService(view_pb2_grpc.ViewServiceServicer):
                         seen.assessment = await self.assessor.assess(
                             memoryview(upload.chunks), _options(header, self.limits)
                         )
-                    if self.studies is not None and header.study_id:
-                        name = _study_name(header)
-                        await self.studies.record(header.study_id, name, upload.chunks, seen.assessment)
+                    if self.studies is not None and (filing := _filing(header)).is_of_a_study:
+                        await self.studies.record(filing, upload.chunks, seen.assessment)
                 finally:
                     self.metrics.received_bytes.inc(len(upload.chunks))
                     upload.release()
@@ -95,7 +94,7 @@ class ViewService(view_pb2_grpc.ViewServiceServicer):
 
     def _check_study(self, header: view_pb2.CineHeader) -> None:
         if self.studies is not None:
-            self.studies.check(header.study_id, _study_name(header))
+            self.studies.check(_filing(header))
 
     @contextmanager
     def _counted(self) -> Iterator[_Seen]:
@@ -187,7 +186,7 @@ class _Upload:
 
 
 def _checked(header: view_pb2.CineHeader) -> view_pb2.CineHeader:
-    for name in ("request_id", "study_id", "trial", "subject_code", "visit"):
+    for name in ("request_id", "study_id", "study", "trial", "subject_code", "visit"):
         if not IDENTIFIER.fullmatch(getattr(header, name)):
             raise _invalid(f"a malformed {name}", "at most 64 of [A-Za-z0-9._-]")
     for name, kind in (("format", view_pb2.CineFormat), ("selection", view_pb2.Selection)):
@@ -209,8 +208,8 @@ def _invalid(found: str, expected: str) -> RequestInvalidError:
     )
 
 
-def _study_name(header: view_pb2.CineHeader) -> StudyName:
-    return StudyName(header.trial, header.subject_code, header.visit)
+def _filing(header: view_pb2.CineHeader) -> Filing:
+    return Filing(header.study_id, header.study, StudyName(header.trial, header.subject_code, header.visit))
 
 
 def _options(header: view_pb2.CineHeader, limits: ReadLimits) -> IntakeOptions:

@@ -39,6 +39,7 @@ _CODES: tuple[tuple[type[errors.EchoplaneError], grpc.StatusCode], ...] = (
     (errors.StorageError, grpc.StatusCode.UNAVAILABLE),
     (errors.JobUnknownError, grpc.StatusCode.NOT_FOUND),
     (errors.StudyUnknownError, grpc.StatusCode.NOT_FOUND),
+    (errors.TrialUnknownError, grpc.StatusCode.NOT_FOUND),
 )
 
 _log = structlog.get_logger()

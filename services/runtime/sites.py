@@ -2,7 +2,7 @@
 
     sites:
       north:
-        trials: {EXAMPLE-1: [PredictView, GetStudyReview, WatchStudyReview]}
+        trials: {EXAMPLE-1: [PredictView, GetTrialProtocol, ListStudies, NameStudy, GetStudyReview, WatchStudyReview]}
         titles: [NORTH_CART]
         quota: {requests_per_minute: 60, megabytes_per_hour: 20000, images_per_day: 1000}
         denied_fingerprints: [3f5c...]

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from services.acquisition.studies import Studies
-from tests.unit.acquisition.studying import KEY, NAME, UID, cine
+from tests.unit.acquisition.studying import KEY, NAME, STUDY, cine
 
 LONGEST_S = 0.2
 """A recorder's life: from before its first cine to many of them."""
@@ -24,7 +24,7 @@ def record(path: Path, first: int, told: int) -> None:
     """Record one cine after another, and say so after each, until killed."""
     studies, number = Studies(path, KEY), first
     while True:
-        studies.record(UID, NAME, cine(number))
+        studies.record(STUDY, NAME, cine(number))
         os.write(told, b"%d\n" % number)
         number += 1
 

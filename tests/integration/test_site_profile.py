@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 
 import grpc
 import pytest
 import trustme
 import yaml
-from echoplane.v1 import view_pb2
+from echoplane.v1 import study_pb2, view_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from pydicom.data import get_testdata_file
 
@@ -17,12 +17,13 @@ from deploy.demo.gateway import Gateway, GatewayDidNotStartError, running_gatewa
 from services.client import CallError, Client, Tls
 from tests.certificates import DAY, Identity, issue
 
-METHODS = ["PredictView", "GenerateBatch", "GetStudyReview"]
+STUDY_METHODS = ["GetTrialProtocol", "ListStudies", "NameStudy", "GetStudyReview"]
+METHODS = ["PredictView", "GenerateBatch", *STUDY_METHODS]
 PROTOCOL = "deploy/trials/example.yaml"
 TRIAL = "EXAMPLE-1"
 SITES = {
     "sites": {
-        "north": {"trials": {TRIAL: METHODS, "other": ["PredictView", "GetStudyReview"]}},
+        "north": {"trials": {TRIAL: METHODS, "other": ["PredictView", *STUDY_METHODS]}},
         "south": {"trials": {TRIAL: METHODS}},
         "small": {"trials": {TRIAL: METHODS}, "quota": {"megabytes_per_hour": 1, "images_per_day": 3}},
     }
@@ -92,6 +93,39 @@ async def test_bytes_are_counted_against_the_site(gateway: Gateway, authority: t
     assert await ask(gateway, small, TRIAL, b"x" * 600_000) == "FORMAT_UNKNOWN"
     assert await ask(gateway, small, TRIAL, b"x" * 600_000) == "QUOTA"
     assert await ask(gateway, tls_of(authority, issue(authority, "north")), TRIAL, b"x" * 600_000) == ("FORMAT_UNKNOWN")
+
+
+async def refused(call: Awaitable[object]) -> str:
+    with pytest.raises(CallError) as caught:
+        await call
+    return caught.value.reason or caught.value.code
+
+
+async def test_a_site_lists_and_names_its_own_studies_in_their_trial_only(
+    gateway: Gateway, authority: trustme.CA
+) -> None:
+    cine = Path(str(get_testdata_file("examples_ybr_color.dcm", download=False))).read_bytes()
+    unnamed = view_pb2.CineHeader(study_id="7.8.9", trial=TRIAL)
+    north, south = (tls_of(authority, issue(authority, name)) for name in ("north", "south"))
+    async with Client(gateway.address, north, TRIAL) as client:
+        assert (await client.get_trial_protocol()).trial == TRIAL
+        await client.predict_view(cine, unnamed)
+        study = (await client.list_studies()).studies[0].study
+    name = study_pb2.StudyName(trial=TRIAL, subject_code="S07-001", visit="baseline")
+    naming = study_pb2.NameStudyRequest(study=study, name=name)
+    async with Client(gateway.address, south, TRIAL) as client:
+        assert study not in {each.study for each in (await client.list_studies()).studies}
+        for call in (client.name_study(naming), client.get_study_review(study=study)):
+            assert await refused(call) == "STUDY_UNKNOWN"
+        assert (
+            await refused(client.predict_view(cine, view_pb2.CineHeader(study=study, trial=TRIAL))) == "STUDY_UNKNOWN"
+        )
+    async with Client(gateway.address, north, "other") as client:
+        assert not (await client.list_studies()).studies
+        assert await refused(client.name_study(naming)) == "REQUEST_MALFORMED"
+        assert await refused(client.get_trial_protocol()) == "TRIAL_UNKNOWN"
+    async with Client(gateway.address, north, TRIAL) as client:
+        assert (await client.name_study(naming)).name == name
 
 
 async def test_a_site_sees_its_own_studies_in_their_trial_only(gateway: Gateway, authority: trustme.CA) -> None:

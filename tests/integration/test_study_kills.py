@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from services.acquisition.studies import Studies
-from tests.unit.acquisition.studying import KEY, UID, cine
+from tests.unit.acquisition.studying import KEY, STUDY, cine
 
 KILLS = 30
 
@@ -22,7 +22,7 @@ def test_what_was_told_to_be_recorded_is_there_once_after_any_kill(tmp_path: Pat
     assert run.returncode == 0, run.stderr
     pairs = json.loads(run.stdout)
     told = {cine(number).sha256 for numbers in pairs for number in numbers}
-    found = [each.sha256 for each in Studies(path, KEY).get(UID).cines]
+    found = [each.sha256 for each in Studies(path, KEY).get(STUDY).cines]
     assert len(found) == len(set(found))
     assert told <= set(found), "a cine was lost"
     assert len(found) - len(told) <= 2 * KILLS, "more than one a recorder that it had no time to tell of"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 
 from services.acquisition.protocol import RequiredView, TrialProtocol
-from services.acquisition.studies import StudyCine, StudyName
+from services.acquisition.studies import StudyCine, StudyKey, StudyName
 from services.cine.validation.findings import Finding, FindingCode, Severity
 from services.cine.views import View
 
 KEY = b"a secret that only this test has"
 NAME = StudyName("EXAMPLE-1", "S01-001", "baseline")
 UID = "1.2.752.19520229.1234.5"
+STUDY = StudyKey("", hmac.digest(KEY, UID.encode(), "sha256").hex())
+"""Under which it is recorded where sites are not told apart."""
+
 COLOUR = Finding(FindingCode.COLOUR_DOPPLER, "Colour. Send it without.")
 TINT = Finding(FindingCode.ABNORMAL_COLOURING, "Tinted.", Severity.WARNING)
 PROTOCOL = TrialProtocol(

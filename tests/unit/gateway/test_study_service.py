@@ -14,7 +14,7 @@ import pytest
 from echoplane.v1 import study_pb2, view_pb2
 
 from services.acquisition.protocol import TrialProtocol
-from services.acquisition.studies import Studies, Study
+from services.acquisition.studies import Studies, Study, StudyKey
 from services.cine.errors import (
     CapacityError,
     ConfigError,
@@ -30,7 +30,7 @@ from services.gateway.study_desk import StudyDesk, open_study_desk
 from services.gateway.study_service import METHOD, POLL_S, StudyService
 from services.runtime.rpc import Admission
 from tests.builders import dicom_bytes, still_frames
-from tests.unit.acquisition.studying import KEY, NAME, PROTOCOL, UID, cine
+from tests.unit.acquisition.studying import KEY, NAME, PROTOCOL, STUDY, UID, cine
 from tests.unit.gateway import test_view_service as views
 from tests.unit.gateway.test_view_service import CHUNK, GOOD, Assessor, chunks, header
 
@@ -45,9 +45,9 @@ class CountedStudies(Studies):
 
     reads = 0
 
-    def get(self, uid: str) -> Study:
+    def get(self, key: StudyKey) -> Study:
         self.reads += 1
-        return super().get(uid)
+        return super().get(key)
 
 
 class Desk:
@@ -236,7 +236,7 @@ async def test_a_change_between_two_looks_is_not_missed(tmp_path: Path) -> None:
 async def test_what_another_process_records_is_seen_a_little_later(tmp_path: Path) -> None:
     desk = Desk(tmp_path, poll_s=0.02)
     other = Studies(desk.folder / "studies.sqlite", KEY)
-    other.record(UID, NAME, cine(1, received_s=time.time()))
+    other.record(STUDY, NAME, cine(1, received_s=time.time()))
     async with aclosing(desk.watch()) as watching:
         assert (await soon(watching)).cines == 1
         change = asyncio.create_task(soon(watching))
@@ -244,7 +244,7 @@ async def test_what_another_process_records_is_seen_a_little_later(tmp_path: Pat
             while desk.studies.reads < 4:
                 await asyncio.sleep(0.01)
         assert not change.done(), "told of what did not change"
-        other.record(UID, NAME, cine(2, received_s=time.time()))
+        other.record(STUDY, NAME, cine(2, received_s=time.time()))
         assert (await change).cines == 2
 
 

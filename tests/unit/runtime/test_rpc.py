@@ -49,6 +49,7 @@ def every_error() -> list[tuple[errors.EchoplaneError, Reason, grpc.StatusCode]]
         (errors.ReaderUnavailableError(), Reason.READER_UNAVAILABLE, grpc.StatusCode.UNAVAILABLE),
         (errors.JobUnknownError(), Reason.JOB_UNKNOWN, grpc.StatusCode.NOT_FOUND),
         (errors.StudyUnknownError(), Reason.STUDY_UNKNOWN, grpc.StatusCode.NOT_FOUND),
+        (errors.TrialUnknownError(), Reason.TRIAL_UNKNOWN, grpc.StatusCode.NOT_FOUND),
         (quota, Reason.QUOTA, grpc.StatusCode.RESOURCE_EXHAUSTED),
     ]
     fixed += [(errors.AccessDeniedError(r, **PARTS), r, grpc.StatusCode.PERMISSION_DENIED) for r in DENIALS]
