@@ -48,6 +48,7 @@ async def run(settings: ConsoleSettings) -> None:
             app,
             lifespan="off",
             log_config=None,
+            log_level="warning",
             access_log=False,  # addresses hold subject codes
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE_S,

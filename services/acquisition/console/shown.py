@@ -145,8 +145,8 @@ def show_finding(finding: view_pb2.Finding) -> str:
 
 
 def share(confidence: float) -> str:
-    """Write a confidence as a percentage, no higher than "> 99 %"."""
-    return f"> {MOST_SHOWN:.0%}" if confidence > MOST_SHOWN else f"{confidence:.0%}"
+    """Write a confidence as a percentage, no higher than ">99%"."""
+    return f">{MOST_SHOWN:.0%}" if confidence > MOST_SHOWN else f"{confidence:.0%}"
 
 
 def _worst_first(findings: Iterable[view_pb2.Finding]) -> list[view_pb2.Finding]:

@@ -45,6 +45,7 @@ export class Chooser {
 
   showStudies(studies) {
     byId("arriving-none").hidden = studies.length > 0;
+    byId("arriving-list").hidden = studies.length === 0;
     byId("arriving-list").replaceChildren(...studies.map((study) => this.#line(study)));
   }
 

@@ -113,7 +113,7 @@ export class Cines {
   /** Put a cine into the list, or bring its line up to date. */
   #list(cine) {
     if (!cine.line) {
-      cine.still = make("canvas", { "aria-hidden": "true", width: 96, height: 72 });
+      cine.still = make("canvas", { "aria-hidden": "true", width: 4, height: 3 });
       cine.text = make("span", { class: "text" });
       cine.line = make("button", { type: "button", "aria-pressed": "false" }, cine.still, cine.text);
       cine.line.addEventListener("click", () => this.#show(cine));
@@ -124,8 +124,9 @@ export class Cines {
     cine.line.className = `sent ${cine.state}`;
     cine.line.dataset.state = cine.state;
     cine.text.replaceChildren(
-      make("span", { class: "number" }, `Cine ${cine.number}`),
-      make("span", { class: "verdict" }, mark(sign), cine.view ? `${cine.view} ${cine.confidence}` : "", make("span", { class: "word" }, word)));
+      make("span", { class: "number" }, `Cine ${cine.number} `),
+      make("span", { class: "verdict" }, mark(sign), make("span", {}, `${word} `)),
+      make("span", { class: "told" }, cine.view ? `${cine.view} ${cine.confidence}` : ""));
   }
 }
 
@@ -133,7 +134,7 @@ function answerLines(cine) {
   const { sign, word } = STATES[cine.state] ?? { sign: "…", word: "Queued" };
   return [
     make("p", { class: "verdict" }, mark(sign), word),
-    cine.view ? make("p", { class: "told" }, make("strong", {}, cine.view), " ", cine.confidence) : "",
+    cine.view ? make("p", { class: "told" }, make("strong", {}, cine.view), " ", make("span", {}, cine.confidence)) : "",
     cine.name ? make("p", { class: "name" }, cine.name) : "",
     ...cine.sentences.map((sentence) => make("p", { class: "sentence" }, sentence)),
     make("p", { class: "number" }, `Cine ${cine.number}`),

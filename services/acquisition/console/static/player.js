@@ -3,7 +3,8 @@
 import { byId, say } from "./elements.js";
 import { ask } from "./requests.js";
 
-const MOST_SCALE = 2; // canvas pixels for a pixel of the film: a smooth outline
+const CANVAS_PX = 960; // of its longer side: a small film gets a fine outline too
+const OUTLINE_PX = 3;
 const OUTLINES = { counts: "#42e08c", usable: "#42e08c", unsure: "#ffc857", rejected: "#ff7b72" };
 const NO_PICTURE = "No picture yet.";
 const NO_SECTOR = "No picture: no single ultrasound sector was found in it.";
@@ -15,6 +16,7 @@ export class Player {
   #frames = [];
   #film = null;
   #state = "";
+  #scale = 1;
   #isPlaying = false;
   #startMs = 0;
   #shownFor = 0;
@@ -37,8 +39,9 @@ export class Player {
     this.#film = film;
     this.#frames = frames;
     this.#state = state;
-    this.#canvas.width = MOST_SCALE * film.columns;
-    this.#canvas.height = MOST_SCALE * film.rows;
+    this.#scale = CANVAS_PX / Math.max(film.columns, film.rows);
+    this.#canvas.width = Math.round(this.#scale * film.columns);
+    this.#canvas.height = Math.round(this.#scale * film.rows);
     this.#canvas.setAttribute("aria-label", label);
     this.#canvas.hidden = false;
     this.#none.hidden = true;
@@ -80,9 +83,8 @@ export class Player {
 
   #draw(index) {
     const pen = this.#canvas.getContext("2d");
-    pen.setTransform(MOST_SCALE, 0, 0, MOST_SCALE, 0, 0);
-    pen.drawImage(this.#frames[index], 0, 0);
-    drawOutline(pen, this.#film.outline_px, this.#state);
+    pen.drawImage(this.#frames[index], 0, 0, this.#canvas.width, this.#canvas.height);
+    drawOutline(pen, this.#film.outline_px, this.#scale, this.#state);
     this.#canvas.dataset.frame = index;
   }
 }
@@ -109,11 +111,12 @@ async function decode(name, sizes) {
   }));
 }
 
-function drawOutline(pen, outline, state) {
+function drawOutline(pen, outline, scale, state) {
   pen.beginPath();
-  for (const [column, row] of outline) pen.lineTo(column + 0.5, row + 0.5);
+  for (const [column, row] of outline) pen.lineTo(scale * (column + 0.5), scale * (row + 0.5));
   pen.closePath();
-  pen.lineWidth = 1.6;
+  pen.lineJoin = "round";
+  pen.lineWidth = OUTLINE_PX;
   pen.strokeStyle = OUTLINES[state] ?? "#6fd3ff";
   pen.stroke();
 }

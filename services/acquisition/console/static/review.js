@@ -21,7 +21,7 @@ function summary(views) {
   if (views.length === 0) return "Views are named; no study is kept.";
   const missing = views.filter((view) => view.missing > 0);
   if (missing.length === 0) return "Complete: every view is there.";
-  const needed = missing.map((view) => `${view.missing} ${view.view}`);
+  const needed = missing.map((view) => `${view.missing}\u00a0${view.view}`);
   return `Still needed: ${needed.join(", ")}`;
 }
 
@@ -41,7 +41,7 @@ function viewLine(view) {
 function showRejections(review) {
   const lines = (review?.rejections ?? []).map((each) =>
     make("li", {}, make("span", { class: "times" }, `${each.count} ×`),
-      make("span", {}, `${each.view ? `${each.view}: ` : ""}${each.sentence}`)));
+      make("span", {}, each.view ? make("strong", {}, each.view) : "", each.view ? " " : "", each.sentence)));
   if (review?.unnamed) {
     lines.push(make("li", {}, make("span", { class: "times" }, `${review.unnamed} ×`),
       make("span", {}, "The view could not be told: improve the window and repeat.")));
