@@ -69,12 +69,12 @@ class TrialProtocol(_Part):
 
     def is_subject_code(self, text: str) -> bool:
         """Whether a text has the shape of the trial's subject codes."""
-        return has_shape(self.subject_code, text)
+        return has_shape(text, self.subject_code)
 
 
-def has_shape(shape: str, text: str) -> bool:
-    """Whether a text has the shape of a trial's subject codes (`TrialProtocol.subject_code`)."""
-    return re.fullmatch("".join(_PLACES.get(mark, re.escape(mark)) for mark in shape), text) is not None
+def has_shape(text: str, mask: str) -> bool:
+    """Whether a text has the shape of a trial's subject codes (TrialProtocol.subject_code)."""
+    return re.fullmatch("".join(_PLACES.get(mark, re.escape(mark)) for mark in mask), text) is not None
 
 
 class _EachKeyOnce(yaml.SafeLoader):

@@ -70,7 +70,7 @@ def read_filing(
     study_id, subject_code, visit = (texts.get(name, "") for name in (_STUDY, naming.subject_code, naming.visit))
     if not UID(study_id, validation_mode=config.IGNORE).is_valid or naming.trial not in ("", trial):
         return view_pb2.CineHeader()
-    if not has_shape(protocol.subject_code, subject_code) or visit not in protocol.visits:
+    if not has_shape(subject_code, protocol.subject_code) or visit not in protocol.visits:
         return view_pb2.CineHeader(study_id=study_id, trial=trial)
     return view_pb2.CineHeader(study_id=study_id, trial=trial, subject_code=subject_code, visit=visit)
 
