@@ -111,18 +111,18 @@ def _is_taken(association: Any, path: Path, planted: Planted) -> bool:
 
 def _wait_until_done(node: Node, sent: int) -> None:
     """Wait until each object was reported or given up, and what was given up is gone."""
-    done = 0
-    while done < sent:
-        before = done
-        wait_for(lambda before=before: _done(node) > before, _PATIENCE_S)
+    told, moved_s = 0, time.monotonic()
+    while _done(events := node.events()) < sent:
+        if len(events) > told:
+            told, moved_s = len(events), time.monotonic()
+        assert time.monotonic() < moved_s + _PATIENCE_S, f"{_done(events)} of {sent}, then nothing"
         time.sleep(_PAUSE_S)
-        done = _done(node)
     failed = sum(bool(event.get("is_final")) for event in node.events())
     wait_for(lambda: len(node.objects()) == sent - failed, _PATIENCE_S)
 
 
-def _done(node: Node) -> int:
-    return sum(event["event"] == "object_reported" or bool(event.get("is_final")) for event in node.events())
+def _done(events: list[dict[str, object]]) -> int:
+    return sum(event["event"] == "object_reported" or bool(event.get("is_final")) for event in events)
 
 
 async def _answers(gateway: Gateway, objects: list[Planted]) -> bytes:
