@@ -39,7 +39,7 @@ SYNTAXES = (
     str(uid.MPEG4HP41),
 )
 
-_CHARSETS = {
+CHARSETS = {
     "ISO_IR 100": ("latin_1", "Ünlü^Zoë"),
     "ISO_IR 144": ("iso8859_5", "Иванова^Ольга"),
     "ISO_IR 192": ("utf_8", "Þórsdóttir^Ása"),
@@ -50,6 +50,8 @@ _FRAMES = 10
 _TABLE = [(group << 16) | element for group, element, *bits in table.ALL_TAGS if not bits and group >= 0x0008]
 _TAKEN_KEYWORDS = (
     "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
     "SourceImageSequence",
     "PatientName",
     "IconImageSequence",
@@ -172,7 +174,8 @@ def _plant_around(planted: Planted, dataset: Dataset) -> None:
     block.add_new(0x03, "SQ", [item])
     dataset.add_new(0x0018FFF0, "LO", planted.name("attribute of no dictionary"))
     dataset.add_new("HeartRate", "LO", planted.name("text where a number belongs"))
-    dataset.add_new("SOPInstanceUID", "UI", planted.digits("SOPInstanceUID", "1.2.826.0.1.########.####"))
+    for keyword, root in (("SOPInstanceUID", 1), ("StudyInstanceUID", 6), ("SeriesInstanceUID", 7)):
+        dataset.add_new(keyword, "UI", planted.digits(keyword, f"1.2.826.0.{root}.########.####"))
 
 
 def _plant_nested(planted: Planted, dataset: Dataset) -> None:
@@ -205,7 +208,7 @@ def _plant_text(planted: Planted, dataset: Dataset) -> None:
         "WindowCenterWidthExplanation",
     ):
         setattr(dataset, keyword, planted.name(keyword))
-    charset, (codec, name) = list(_CHARSETS.items())[planted.number % len(_CHARSETS)]
+    charset, (codec, name) = list(CHARSETS.items())[planted.number % len(CHARSETS)]
     dataset.SpecificCharacterSet = charset
     dataset.PatientName = f"{name}{planted.name('PatientName')}"
     planted.needles["PatientName, beginning"] = name.split("^")[0].encode(codec)
