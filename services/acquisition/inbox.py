@@ -30,6 +30,9 @@ _KEY_BYTES = 32
 _OBJECT, _REPORT, _RECORD = ".dcm", ".sr.dcm", ".json"
 """Ends of the names of an object, its report, and the JSON beside it."""
 
+_FAR_S = 600.0
+"""No object waits for so long: a time that lies further ahead was set by a clock that was wrong."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -175,7 +178,7 @@ class Inbox:
     def next_due(self, now_s: float) -> Entry | None:
         """Give the oldest object that waits for something to be done; None where there is none."""
         with self._database.opened() as database:
-            return _first(database, "ended_s = 0 AND due_s <= ?", now_s)
+            return _first(database, "ended_s = 0 AND (due_s <= ? OR due_s > ?)", now_s, now_s + _FAR_S)
 
     def get(self, number: int) -> Entry | None:
         """Give an object as it stands; None where it is not there any more."""
