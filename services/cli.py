@@ -57,8 +57,7 @@ def serve(
     them all with their values and meanings. By default everything listens on this machine alone: gRPC on port 50051,
     Prometheus metrics on 9464, DICOM on 11112 (AE title ECHOPLANE), models from ./model_repository.
 
-    A part that cannot start ends the others: exit code 2 where a setting is wrong, else 1. Once all serve, a part that
-    ends is started again.
+    A wrong setting of any of them ends all: exit code 2. A part that ends for another reason is started again.
     """
     from services import serving  # the verbs stay quick to list
 

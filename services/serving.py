@@ -1,7 +1,7 @@
 """Runs a whole site: gateway, DICOM node and console, each a process of its own, watched over by this one.
 
-The first start is all or nothing: a part that cannot start ends the others, so that whoever stands before it sees why.
-From then on a part that ends is started again, for whoever is not there. No part outlives this process.
+A part that ends is started again, from its first start on: a node receives also while there is no model. Only a wrong
+setting, which no second try mends, ends the whole before it serves. No part outlives this process.
 """
 
 from __future__ import annotations
@@ -26,9 +26,6 @@ from services.cine.errors import ConfigError
 from services.runtime.confinement import end_with_parent
 from services.runtime.settings import ProcessSettings, Profile
 
-START_TIMEOUT_S = 120.0
-"""Until a part listens."""
-
 STEADY_S = 60.0
 """A part that ran for so long is started again after the shortest pause."""
 
@@ -39,6 +36,9 @@ _END_MARGIN_S = 15.0
 """Beyond the time that a part may drain, before it is killed."""
 
 _POLL_S = 0.1
+_WRONG_SETTING = 2
+"""Exit code of a process with one."""
+
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is reached from here instead
 
 _log = structlog.get_logger()
@@ -213,30 +213,26 @@ class Supervisor:
     def __init__(self, places: Sequence[Place], on_serving: Callable[[], None]) -> None:
         self._places, self._on_serving = places, on_serving
         self._running: dict[str, asyncio.subprocess.Process] = {}
-        self._kept: list[asyncio.Task[None]] = []
+        self._is_serving = False
         self._told = asyncio.Event()
 
     async def run(self) -> int:
         """Run the parts until SIGTERM or SIGINT; a second one kills them.
 
         Returns:
-            0, or the exit code of a part that could not start.
+            0, or 2 where a part had a wrong setting before all of them listened.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._tell)
-        told, serving = asyncio.create_task(self._told.wait()), asyncio.create_task(self._serve())
+        told, watching = asyncio.create_task(self._told.wait()), asyncio.create_task(self._watch())
+        kept = [asyncio.create_task(self._keep(place)) for place in self._places]
         try:
-            await asyncio.wait([told, serving], return_when=asyncio.FIRST_COMPLETED)
-            if serving.done():
-                serving.result()
-        except _CannotStartError as error:
-            _log.error("cannot_start", part=error.part, exit_code=error.exit_code)
-            return error.exit_code if error.exit_code in (1, 2) else 1
+            await asyncio.wait([told, *kept], return_when=asyncio.FIRST_COMPLETED)
+            return 0 if told.done() else _WRONG_SETTING
         finally:
-            for task in (told, serving, *self._kept):
+            for task in (told, watching, *kept):
                 task.cancel()
             await self._end()
-        return 0
 
     def _tell(self) -> None:
         if self._told.is_set():
@@ -245,12 +241,14 @@ class Supervisor:
                     process.kill()
         self._told.set()
 
-    async def _serve(self) -> None:
-        processes = [await self._start(place) for place in self._places]
-        await asyncio.gather(*map(_until_it_listens, self._places, processes))
+    async def _watch(self) -> None:
+        """Wait until all parts listen."""
+        for place in self._places:
+            for port in place.ports.values():
+                while not await _is_open(place.host, port):
+                    await asyncio.sleep(_POLL_S)
+        self._is_serving = True
         self._on_serving()
-        self._kept = [asyncio.create_task(self._keep(*each)) for each in zip(self._places, processes, strict=True)]
-        await asyncio.gather(*self._kept)
 
     async def _start(self, place: Place) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
@@ -263,18 +261,20 @@ class Supervisor:
         self._running[place.part.name] = process
         return process
 
-    async def _keep(self, place: Place, process: asyncio.subprocess.Process) -> None:
-        """Start a part again whenever it ends."""
+    async def _keep(self, place: Place) -> None:
+        """Start a part, again whenever it ends; return where it has a wrong setting from the start."""
         pause_s = FIRST_PAUSE_S
         while True:
-            start_s = time.monotonic()
+            process, start_s = await self._start(place), time.monotonic()
             code = await process.wait()
+            if code == _WRONG_SETTING and not self._is_serving:
+                _log.error("cannot_start", part=place.part.name, exit_code=code)
+                return
             if time.monotonic() - start_s > STEADY_S:
                 pause_s = FIRST_PAUSE_S
             _log.error("part_ended", part=place.part.name, exit_code=code, again_in_s=pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(LONGEST_PAUSE_S, 2.0 * pause_s)
-            process = await self._start(place)
 
     async def _end(self) -> None:
         """Let all parts finish at the same time, and kill those that do not."""
@@ -291,22 +291,6 @@ class Supervisor:
                 _log.error("part_killed", part=name)
                 process.kill()
                 await process.wait()
-
-
-class _CannotStartError(Exception):
-    def __init__(self, part: str, exit_code: int | None) -> None:
-        self.part, self.exit_code = part, exit_code
-
-
-async def _until_it_listens(place: Place, process: asyncio.subprocess.Process) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(START_TIMEOUT_S):
-            for port in place.ports.values():
-                while process.returncode is None and not await _is_open(place.host, port):
-                    await asyncio.sleep(_POLL_S)
-            if process.returncode is None:
-                return
-    raise _CannotStartError(place.part.name, process.returncode)
 
 
 async def _is_open(host: str, port: int) -> bool:

@@ -32,6 +32,9 @@ _KEY_BYTES = 32
 _OBJECT, _CLEAN, _REPORT, _RECORD = ".dcm", ".clean.dcm", ".sr.dcm", ".json"
 """Ends of the names of an object as it came, without identity, of its report, and of the JSON beside it."""
 
+_FAR_S = 600.0
+"""No object waits for so long: a time that lies further ahead was set by a clock that was wrong."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -187,7 +190,8 @@ class Inbox:
         What was never tried in vain comes first, of that what has no answer, as somebody waits for it; then the oldest.
         """
         with self._database.opened() as database:
-            return _first(database, "ended_s = 0 AND due_s <= ?", now_s, order="tries > 0, state <> 'RECEIVED', number")
+            is_due, in_order = "ended_s = 0 AND (due_s <= ? OR due_s > ?)", "tries > 0, state <> 'RECEIVED', number"
+            return _first(database, is_due, now_s, now_s + _FAR_S, order=in_order)
 
     def get(self, number: int) -> Entry | None:
         """Give an object as it stands; None where it is not there any more."""

@@ -26,6 +26,14 @@ def test_every_link_of_a_document_leads_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_test_that_a_document_names_is_there(page: Path) -> None:
+    named = re.findall(r"\b(tests/[\w/]+\.py)(?:::(\w+))?", page.read_text())
+    assert [path for path, _ in named if not (ROOT / path).is_file()] == []
+    lacking = [test for path, test in named if test and f"def {test}(" not in (ROOT / path).read_text()]
+    assert lacking == []
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_make_target_a_document_names_is_in_the_makefile(name: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))

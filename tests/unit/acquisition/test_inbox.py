@@ -130,6 +130,15 @@ def test_what_waits_tells_why_and_how_often(inbox: Inbox) -> None:
     assert inbox.counts()[State.FAILED] == 1
 
 
+def test_a_clock_that_is_set_back_keeps_nothing_waiting(inbox: Inbox) -> None:
+    entry = send(inbox, now_s=1e9)
+    inbox.postponed(entry, "UNAVAILABLE", 1e9 + 60.0)
+    assert inbox.next_due(1e9) is None
+    waiting = inbox.next_due(1e9 - 86_400.0)
+    assert waiting is not None
+    assert waiting.number == entry.number
+
+
 def test_only_what_is_done_with_goes_and_makes_room(inbox: Inbox) -> None:
     done, waiting = send(inbox, b"d" * 600), send(inbox, b"w" * 300, "1.2")
     inbox.answered(done, b"answer", "")
