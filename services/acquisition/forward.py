@@ -16,9 +16,11 @@ from pathlib import Path
 
 import structlog
 from echoplane.v1 import view_pb2
+from prometheus_client import CollectorRegistry
 
 from services.acquisition.answer import read_answer
 from services.acquisition.inbox import Entry, Inbox, State
+from services.acquisition.metrics import NodeMetrics
 from services.acquisition.report import make_report
 from services.acquisition.source import read_source
 from services.cine.budget import ReadLimits
@@ -59,6 +61,7 @@ class Forwarder:
         poll_s: how often to look, s.
         pause_s: after a try that came to nothing, s.
         woken: set to have it look now.
+        metrics: counts reports, and what stops an object.
     """
 
     inbox: Inbox
@@ -69,6 +72,7 @@ class Forwarder:
     poll_s: float = POLL_S
     pause_s: float = PAUSE_S
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    metrics: NodeMetrics = field(default_factory=lambda: NodeMetrics(CollectorRegistry()))
 
     async def run(self) -> None:
         """Work objects off until cancelled; a step in hand is then done again by the next run."""
@@ -125,11 +129,13 @@ class Forwarder:
         self.inbox.put_report(entry, report.dicom, report.json)
         if self.send is not None:
             self.send(self.inbox.report_path(entry))
+            self.metrics.reports_sent.inc()
         self.inbox.reported(entry, self.clock())
         _log.info("object_reported", number=entry.number, is_sent=self.send is not None)
 
     async def _stopped(self, entry: Entry, reason: str, *, is_final: bool) -> None:
         """Say that an object failed, or let it wait, longer each time."""
+        self.metrics.stopped(reason)
         _log.warning("object_stopped", number=entry.number, reason=reason, tries=entry.tries + 1, is_final=is_final)
         if is_final:
             await asyncio.to_thread(self.inbox.failed, entry, reason, self.clock())

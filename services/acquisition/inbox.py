@@ -26,6 +26,9 @@ from services.acquisition.durable_files import digest, settle, write_whole
 from services.cine.errors import ConfigError, StorageError
 from services.runtime.database import Database
 
+LIST = "inbox.sqlite"
+"""Name of the list, in the inbox's folder."""
+
 _KEY_BYTES = 32
 _OBJECT, _REPORT, _RECORD = ".dcm", ".sr.dcm", ".json"
 """Ends of the names of an object, its report, and the JSON beside it."""
@@ -139,7 +142,7 @@ class Inbox:
             self._lock = _lock(folder / "lock")
             self._sweep_incoming()
             self._key = self._secret(folder / "key")
-            self._database = Database(folder / "inbox.sqlite", _unusable, is_lasting=True)
+            self._database = Database(folder / LIST, unusable, is_lasting=True)
             self._database.prepare()
             with self._database.opened() as database:
                 database.executescript(_SCHEMA)
@@ -335,7 +338,8 @@ def _full(found: str, expected: str) -> StorageError:
     )
 
 
-def _unusable(found: str) -> StorageError:
+def unusable(found: str) -> StorageError:
+    """Make the error of an inbox that cannot be read or written."""
     return StorageError(
         found=f"an inbox that cannot be used ({found})",
         expected="a folder on a local disk with room, and the right to write",
@@ -348,4 +352,4 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except OSError as error:  # whose own text names files
-        raise _unusable(error.strerror or type(error).__name__) from error
+        raise unusable(error.strerror or type(error).__name__) from error

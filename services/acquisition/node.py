@@ -8,13 +8,16 @@ import ssl
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from wsgiref.simple_server import WSGIServer
 
 import structlog
 from echoplane.v1 import view_pb2
+from prometheus_client import CollectorRegistry, start_http_server
 
 from services.acquisition.forward import Ask, Forwarder, Send
 from services.acquisition.guard import Admit, Guard
 from services.acquisition.inbox import Inbox
+from services.acquisition.metrics import InboxCollector, NodeMetrics
 from services.acquisition.report_scu import Archive
 from services.acquisition.settings import NodeSettings
 from services.acquisition.store_scp import StoreScp, prepare_pynetdicom
@@ -41,12 +44,16 @@ async def run(settings: NodeSettings) -> None:
     inbox = Inbox(settings.inbox, settings.inbox_limits)
     try:
         prepare_pynetdicom(str(inbox.incoming))
-        forwarder = Forwarder(inbox, ask, send, replace(ReadLimits(), max_bytes=settings.max_object_bytes))
+        limits, registry = replace(ReadLimits(), max_bytes=settings.max_object_bytes), CollectorRegistry()
+        metrics = NodeMetrics(registry)
+        forwarder = Forwarder(inbox, ask, send, limits, metrics=metrics)
         wake = partial(asyncio.get_running_loop().call_soon_threadsafe, forwarder.woken.set)
-        scp = StoreScp(inbox, settings.title, settings.max_pdu_bytes, wake)
-        guard = Guard(settings.title, admit, scp.serve, settings.guard_limits, tls)
+        scp = StoreScp(inbox, settings.title, settings.max_pdu_bytes, wake, limits, metrics=metrics)
+        guard = Guard(settings.title, admit, scp.serve, settings.guard_limits, tls, metrics)
+        exporter = _start_metrics(settings, registry)
         port = await guard.open(settings.host, settings.port)
-        _log.info("node_serving", port=port, **{state.lower(): count for state, count in inbox.counts().items()})
+        counts = {state.lower(): count for state, count in inbox.counts().items()}
+        _log.info("node_serving", port=port, metrics_port=exporter.server_port, **counts)
         forwarding = asyncio.create_task(forwarder.run())
         try:
             await _told_to_stop()
@@ -57,9 +64,24 @@ async def run(settings: NodeSettings) -> None:
             forwarding.cancel()
             await asyncio.wait([forwarding])
             await asyncio.get_running_loop().shutdown_default_executor()  # a step in hand needs the inbox
+            exporter.shutdown()
     finally:
         inbox.close()
     _log.info("stopped")
+
+
+def _start_metrics(settings: NodeSettings, registry: CollectorRegistry) -> WSGIServer:
+    """Serve what is counted and what is in the inbox to Prometheus; who gets an answer knows that the process lives."""
+    registry.register(InboxCollector(settings.inbox))
+    try:
+        server, _ = start_http_server(settings.metrics_port, settings.metrics_host, registry)
+    except OSError as error:
+        raise ConfigError(
+            found=f"{settings.metrics_host}:{settings.metrics_port} taken",
+            expected="a free port",
+            advice="Set ECHOPLANE_NODE_METRICS_PORT to another.",
+        ) from error
+    return server
 
 
 def _ask(settings: NodeSettings) -> Ask:

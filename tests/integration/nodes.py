@@ -57,7 +57,9 @@ def running_node(folder: Path, settings: Mapping[str, str] | None = None) -> Ite
         folder: of inbox and log; may hold those of an earlier run.
         settings: names of settings without their prefix, in capitals, and their values.
     """
-    given = {"PORT": "0", "INBOX": str(folder / "inbox"), "LEAST_FREE_BYTES": str(2**31)} | dict(settings or {})
+    given = {"PORT": "0", "METRICS_PORT": "0", "INBOX": str(folder / "inbox"), "LEAST_FREE_BYTES": str(2**31)} | dict(
+        settings or {}
+    )
     environment = dict(os.environ) | {f"ECHOPLANE_NODE_{name}": value for name, value in given.items()}
     log = folder / "node.log"
     with log.open("wb") as sink:
