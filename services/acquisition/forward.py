@@ -16,9 +16,11 @@ from pathlib import Path
 
 import structlog
 from echoplane.v1 import view_pb2
+from prometheus_client import CollectorRegistry
 
 from services.acquisition.answer import read_answer
 from services.acquisition.inbox import Entry, Inbox, State
+from services.acquisition.metrics import NodeMetrics
 from services.acquisition.report import make_report
 from services.acquisition.source import read_source
 from services.cine.budget import ReadLimits
@@ -72,6 +74,7 @@ class Forwarder:
         clean: takes out whom an object shows; None keeps everybody's identity.
         is_sending_objects: clean objects go to the archive too, each before its report.
         woken: set to have it look now.
+        metrics: counts reports, and what stops an object.
     """
 
     inbox: Inbox
@@ -84,6 +87,7 @@ class Forwarder:
     clean: Clean | None = None
     is_sending_objects: bool = False
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    metrics: NodeMetrics = field(default_factory=lambda: NodeMetrics(CollectorRegistry()))
 
     async def run(self) -> None:
         """Work objects off until cancelled; a step in hand is then done again by the next run."""
@@ -149,11 +153,13 @@ class Forwarder:
             if is_clean and self.is_sending_objects:
                 self.send(self.inbox.object_path(entry))
             self.send(self.inbox.report_path(entry))
+            self.metrics.reports_sent.inc()
         self.inbox.reported(entry, self.clock())
         _log.info("object_reported", number=entry.number, is_sent=self.send is not None)
 
     async def _stopped(self, entry: Entry, reason: str, *, is_final: bool) -> None:
         """Say that an object failed, or let it wait, longer each time."""
+        self.metrics.stopped(reason)
         told = {"advice": _ADVICE[reason]} if reason in _ADVICE else {}
         _log.warning(
             "object_stopped", number=entry.number, reason=reason, tries=entry.tries + 1, is_final=is_final, **told

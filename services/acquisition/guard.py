@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import structlog
+from prometheus_client import CollectorRegistry
 
+from services.acquisition.metrics import NodeMetrics
 from services.acquisition.upper_layer import (
     ABORT,
     CALLED_TITLE,
@@ -39,7 +41,7 @@ HandOver = Callable[[socket.socket, str], None]
 _BACKLOG = 1024
 _COPY_BYTES = 64 * 1024
 _FAREWELL_S = 1.0
-"""How long a peer may take to end TLS in good order, while it holds a descriptor that nobody counts."""
+"""How long a peer may take to read the last of it, and to end TLS in good order; nobody counts its descriptor then."""
 
 _NO_DESCRIPTORS_S = 0.1
 """How long to wait when the system gives no more of them."""
@@ -92,6 +94,7 @@ class Guard:
         hand_over: serves it.
         limits: what peers may take.
         tls: None speaks plain text, for loopback.
+        metrics: counts who came through.
     """
 
     title: str
@@ -99,6 +102,7 @@ class Guard:
     hand_over: HandOver
     limits: GuardLimits
     tls: ssl.SSLContext | None = None
+    metrics: NodeMetrics = field(default_factory=lambda: NodeMetrics(CollectorRegistry()))
     _listener: socket.socket | None = field(default=None, init=False)
     _accepting: asyncio.Task[None] | None = field(default=None, init=False)
     _waiting: dict[asyncio.Task[None], None] = field(default_factory=dict, init=False)
@@ -168,10 +172,12 @@ class Guard:
             async with asyncio.timeout(self.limits.request_timeout_s):
                 request = await read_pdu(peer.reader, self.limits.max_pdu_bytes)
             site = self._let_in(peer, request)
+            self.metrics.accepted()
             async with asyncio.timeout(self.limits.association_timeout_s):
                 await self._relay(peer, request, site)
         except _RefusedError as refused:
             _log.warning("association_refused", reason=refused.reason)
+            self.metrics.refused(refused.reason)
             peer.writer.write(refused.rejection.to_bytes())
         except (UpperLayerError, TimeoutError):
             _log.info("association_aborted")
@@ -179,7 +185,8 @@ class Guard:
         except (OSError, EOFError):  # the peer has gone
             pass
         finally:
-            peer.writer.close()
+            peer.writer.close()  # which waits for a peer that does not read
+            asyncio.get_running_loop().call_later(_FAREWELL_S, peer.writer.transport.abort)
 
     async def _greet(self, connection: socket.socket) -> _Peer:
         loop = asyncio.get_running_loop()
@@ -210,7 +217,7 @@ class Guard:
         self._associated.add(task)
         ours, theirs = socket.socketpair()
         reader, writer = await asyncio.open_connection(sock=ours)
-        ways = [asyncio.create_task(self._up(peer, writer)), asyncio.create_task(_down(reader, peer))]
+        ways = [asyncio.create_task(self._up(peer, writer)), asyncio.create_task(self._down(peer, reader))]
         try:
             self.hand_over(theirs, site)
             writer.write(request.data)
@@ -233,13 +240,15 @@ class Guard:
             writer.write(pdu.data)
             await writer.drain()
 
-
-async def _down(reader: asyncio.StreamReader, peer: _Peer) -> None:
-    """Pass on what the node answers."""
-    while data := await reader.read(_COPY_BYTES):
-        peer.unanswered_bytes = 0
-        peer.writer.write(data)
-        await peer.writer.drain()
+    async def _down(self, peer: _Peer, reader: asyncio.StreamReader) -> None:
+        """Pass on what the node answers; a request that it never answers has felled its thread."""
+        async with asyncio.timeout(self.limits.request_timeout_s):
+            data = await reader.read(_COPY_BYTES)
+        while data:
+            peer.unanswered_bytes = 0
+            peer.writer.write(data)
+            await peer.writer.drain()
+            data = await reader.read(_COPY_BYTES)
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:

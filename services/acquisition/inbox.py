@@ -28,8 +28,11 @@ from services.acquisition.durable_files import digest, settle, write_whole
 from services.cine.errors import ConfigError, StorageError
 from services.runtime.database import Database
 
+LIST, OBJECTS = "inbox.sqlite", "objects"
+"""Names of the list and of the folder of objects, in the inbox's folder."""
+
 _KEY_BYTES = 32
-_OBJECT, _CLEAN, _REPORT, _RECORD = ".dcm", ".clean.dcm", ".sr.dcm", ".json"
+CAME, _CLEAN, _REPORT, _RECORD = ".dcm", ".clean.dcm", ".sr.dcm", ".json"
 """Ends of the names of an object as it came, without identity, of its report, and of the JSON beside it."""
 
 _FAR_S = 600.0
@@ -144,14 +147,14 @@ class Inbox:
         free_bytes: Callable[[Path], int] = lambda at: shutil.disk_usage(at).free,
     ) -> None:
         self._folder, self._limits, self._free_bytes = folder, limits, free_bytes
-        self.incoming, self._objects = folder / "incoming", folder / "objects"
+        self.incoming, self._objects = folder / "incoming", folder / OBJECTS
         with _translated():
             for each in (folder, self.incoming, self._objects):
                 each.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = _lock(folder / "lock")
             self._sweep_incoming()
             self._key = self.secret("key")
-            self._database = Database(folder / "inbox.sqlite", _unusable, is_lasting=True)
+            self._database = Database(folder / LIST, unusable, is_lasting=True)
             self._database.prepare()
             with self._database.opened() as database:
                 database.executescript(_SCHEMA)
@@ -211,7 +214,7 @@ class Inbox:
 
     def object_path(self, entry: Entry) -> Path:
         """Name the file of an object: the one that came until `cleaned` is done, then the clean one."""
-        came, clean = (self._objects / (entry.name + end) for end in (_OBJECT, _CLEAN))
+        came, clean = (self._objects / (entry.name + end) for end in (CAME, _CLEAN))
         return clean if entry.state is State.CLEANED or not came.exists() else came
 
     def report_path(self, entry: Entry) -> Path:
@@ -239,7 +242,7 @@ class Inbox:
             write_whole(self._objects / (entry.name + _CLEAN), clean, self.incoming)
             change = "state = 'CLEANED', tries = 0, due_s = 0, reason = '', size_bytes = ?"
             self._step(entry, State.ANSWERED, change, (len(clean),))
-            (self._objects / (entry.name + _OBJECT)).unlink(missing_ok=True)
+            (self._objects / (entry.name + CAME)).unlink(missing_ok=True)
 
     def reported(self, entry: Entry, now_s: float) -> None:
         """Say that nothing is left to do."""
@@ -271,7 +274,7 @@ class Inbox:
             ).fetchall()
         with _translated():
             for (name,) in names:
-                for end in (_OBJECT, _CLEAN, _REPORT, _RECORD):
+                for end in (CAME, _CLEAN, _REPORT, _RECORD):
                     (self._objects / (name + end)).unlink(missing_ok=True)
         return len(names)
 
@@ -280,14 +283,14 @@ class Inbox:
     ) -> Entry:
         """Find the object, or move its file into place and write it down."""
         found = _first(database, "site = ? AND uid_key = ? AND sha256 = ?", *identity)
-        if found is not None and any((self._objects / (found.name + end)).exists() for end in (_OBJECT, _CLEAN)):
+        if found is not None and any((self._objects / (found.name + end)).exists() for end in (CAME, _CLEAN)):
             return found
         self._check_room(database, size_bytes)
         if found is not None:  # somebody has removed its file
             database.execute("DELETE FROM objects WHERE number = ?", (found.number,))
         is_conflicting = _first(database, "site = ? AND uid_key = ?", *identity[:2]) is not None
         name = uuid.uuid4().hex
-        target = self._objects / (name + _OBJECT)
+        target = self._objects / (name + CAME)
         try:
             settle(part, target)
             number = database.execute(
@@ -335,7 +338,7 @@ class Inbox:
             known = dict(database.execute("SELECT name, state FROM objects").fetchall())
         for file in self._objects.iterdir():
             name, _, end = file.name.partition(".")
-            is_replaced = known.get(name) in _DONE_WITH and f".{end}" == _OBJECT and file.with_suffix(_CLEAN).exists()
+            is_replaced = known.get(name) in _DONE_WITH and f".{end}" == CAME and file.with_suffix(_CLEAN).exists()
             if name not in known or is_replaced:
                 file.unlink()
 
@@ -368,7 +371,8 @@ def _full(found: str, expected: str) -> StorageError:
     )
 
 
-def _unusable(found: str) -> StorageError:
+def unusable(found: str) -> StorageError:
+    """Make the error of an inbox that cannot be read or written."""
     return StorageError(
         found=f"an inbox that cannot be used ({found})",
         expected="a folder on a local disk with room, and the right to write",
@@ -381,4 +385,4 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except OSError as error:  # whose own text names files
-        raise _unusable(error.strerror or type(error).__name__) from error
+        raise unusable(error.strerror or type(error).__name__) from error

@@ -9,13 +9,16 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from wsgiref.simple_server import WSGIServer
 
 import structlog
+from prometheus_client import CollectorRegistry, start_http_server
 
 from services.acquisition.deidentification.job import WARM_PARENT, Deidentify
 from services.acquisition.forward import Clean, Forwarder, Send
 from services.acquisition.guard import Admit, Guard
 from services.acquisition.inbox import Inbox
+from services.acquisition.metrics import InboxCollector, NodeMetrics
 from services.acquisition.report_scu import Archive
 from services.acquisition.settings import Identity, NodeSettings
 from services.acquisition.store_scp import StoreScp, prepare_pynetdicom
@@ -48,15 +51,24 @@ async def run(settings: NodeSettings) -> None:
     with ExitStack() as stack:
         inbox = stack.enter_context(closing(Inbox(settings.inbox, settings.inbox_limits)))
         prepare_pynetdicom(str(inbox.incoming))
-        clean = _clean(settings, inbox, gateway.limits, stack)
+        clean, registry = _clean(settings, inbox, gateway.limits, stack), CollectorRegistry()
+        metrics = NodeMetrics(registry)
         forwarder = Forwarder(
-            inbox, gateway.ask, send, gateway.limits, clean=clean, is_sending_objects=settings.send_objects
+            inbox,
+            gateway.ask,
+            send,
+            gateway.limits,
+            clean=clean,
+            is_sending_objects=settings.send_objects,
+            metrics=metrics,
         )
         wake = partial(asyncio.get_running_loop().call_soon_threadsafe, forwarder.woken.set)
-        scp = StoreScp(inbox, settings.title, settings.max_pdu_bytes, wake)
-        guard = Guard(settings.title, admit, scp.serve, settings.guard_limits, tls)
+        scp = StoreScp(inbox, settings.title, settings.max_pdu_bytes, wake, gateway.limits, metrics=metrics)
+        guard = Guard(settings.title, admit, scp.serve, settings.guard_limits, tls, metrics)
+        exporter = _start_metrics(settings, registry)
         port = await guard.open(settings.host, settings.port)
-        _log.info("node_serving", port=port, **{state.lower(): count for state, count in inbox.counts().items()})
+        counts = {state.lower(): count for state, count in inbox.counts().items()}
+        _log.info("node_serving", port=port, metrics_port=exporter.server_port, **counts)
         forwarding = asyncio.create_task(forwarder.run())
         try:
             await _told_to_stop()
@@ -67,7 +79,22 @@ async def run(settings: NodeSettings) -> None:
             forwarding.cancel()
             await asyncio.wait([forwarding])
             await asyncio.get_running_loop().shutdown_default_executor()  # a step in hand needs the inbox
+            exporter.shutdown()
     _log.info("stopped")
+
+
+def _start_metrics(settings: NodeSettings, registry: CollectorRegistry) -> WSGIServer:
+    """Serve what is counted and what is in the inbox to Prometheus; who gets an answer knows that the process lives."""
+    registry.register(InboxCollector(settings.inbox))
+    try:
+        server, _ = start_http_server(settings.metrics_port, settings.metrics_host, registry)
+    except OSError as error:
+        raise ConfigError(
+            found=f"{settings.metrics_host}:{settings.metrics_port} taken",
+            expected="a free port",
+            advice="Set ECHOPLANE_NODE_METRICS_PORT to another.",
+        ) from error
+    return server
 
 
 async def check(settings: NodeSettings) -> str:

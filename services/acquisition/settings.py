@@ -40,6 +40,8 @@ class NodeSettings(ProcessSettings):
     sites_file: Path | None = Field(None, description="YAML of who may do what, the gateway's; in the profile site")
     host: str = Field("127.0.0.1", description="address that DICOM binds to")
     port: int = Field(11112, ge=0, le=65535, description="DICOM port; 0 takes a free one")
+    metrics_host: str = Field("127.0.0.1", description="address that metrics bind to; they name nobody")
+    metrics_port: int = Field(9465, ge=0, le=65535, description="Prometheus port; 0 takes a free one")
     title: str = Field("ECHOPLANE", pattern=TITLE, description="AE title that scanners call")
     inbox: Path = Field(Path("out/inbox"), description="folder of received objects, on a local disk")
     max_inbox_bytes: int = Field(InboxLimits.max_bytes, ge=1, description="of all objects kept; more are refused")

@@ -43,6 +43,7 @@ _ACR_NEMA = {
 }
 """Dates and times as before DICOM, which says how they were written and forbids it (PS3.5 table 6.2-1)."""
 
+_LAST_OF_NAME = Tag("SOPInstanceUID")
 _CHARACTER_SET = "SpecificCharacterSet"
 _KEYWORDS = {Tag(keyword): keyword for keyword in (*_NEEDED, *ALWAYS_SHARED, *_IF_GIVEN, _CHARACTER_SET)}
 
@@ -85,6 +86,26 @@ def read_source(data: bytes | memoryview, limits: ReadLimits) -> Source:
     sop_class, sop_instance, study, series = (_uid(found, keyword) for keyword in _NEEDED)
     terms = _known_terms(found.get(_CHARACTER_SET, b""))
     return Source(sop_class, sop_instance, study, series, terms, _shared(found))
+
+
+def read_name(data: bytes | memoryview, limits: ReadLimits) -> tuple[str, str]:
+    """Read which object it is: SOP Class UID and SOP Instance UID, which are among the first elements.
+
+    Args:
+        data: the file's beginning, its meta information included.
+        limits: of its header.
+
+    Raises:
+        CineUnreadableError: damaged, or without one of them.
+        LimitExceededError: over a limit.
+    """
+    found: dict[str, bytes] = {}
+    for element in open_structure(data, limits).elements(limits):
+        if keyword := _KEYWORDS.get(Tag(element.tag)):
+            found[keyword] = bytes(element.value[:_SHORT_FORM_BYTES])
+        if element.tag >= _LAST_OF_NAME:
+            break
+    return _uid(found, "SOPClassUID"), _uid(found, "SOPInstanceUID")
 
 
 def _uid(found: dict[str, bytes], keyword: str) -> str:

@@ -11,10 +11,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 import structlog
-from pydicom.uid import UID, RLELossless, UltrasoundImageStorage, UltrasoundMultiFrameImageStorage
+from prometheus_client import CollectorRegistry
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    RLELossless,
+    UltrasoundImageStorage,
+    UltrasoundMultiFrameImageStorage,
+)
 from pynetdicom import AE, _config, evt
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.presentation import build_context
@@ -22,9 +30,12 @@ from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.sop_class import register_uid
 from pynetdicom.transport import AssociationServer
 
-from services.acquisition.inbox import Inbox
+from services.acquisition.inbox import Entry, Inbox
+from services.acquisition.metrics import NodeMetrics
+from services.acquisition.source import read_name
+from services.cine.budget import ReadLimits
 from services.cine.dicom.pixels import CODESTREAM_SYNTAXES, RAW_SYNTAXES, VIDEO_SYNTAXES
-from services.cine.errors import StorageError
+from services.cine.errors import EchoplaneError, InputError, StorageError
 
 _READ = RAW_SYNTAXES | CODESTREAM_SYNTAXES | VIDEO_SYNTAXES | {RLELossless}
 SYNTAXES = sorted(syntax for syntax in _READ if UID(syntax).is_transfer_syntax)
@@ -37,8 +48,12 @@ _RETIRED = {
 }
 CLASSES = (UltrasoundImageStorage, UltrasoundMultiFrameImageStorage, *_RETIRED)
 
-SUCCESS, PROCESSING_FAILURE, OUT_OF_RESOURCES, NOT_THAT_CLASS = 0x0000, 0x0110, 0xA700, 0xA900
+SUCCESS, PROCESSING_FAILURE, OUT_OF_RESOURCES = 0x0000, 0x0110, 0xA700
+NOT_THAT_OBJECT, CANNOT_UNDERSTAND = 0xA900, 0xC000
 """Answers to a C-STORE (PS3.4 table B.2-1, PS3.7 annex C)."""
+
+_HEAD_BYTES = 2**20
+"""Of a data set that is not deflated; its UIDs are in it."""
 
 _ANYWHERE = ("127.0.0.1", 0)
 """Stands for the addresses of a socket that has none."""
@@ -84,14 +99,18 @@ class StoreScp:
         title: of this node.
         max_pdu_bytes: that peers are told.
         told: hears that an object was kept, on a thread of its own.
+        limits: of an object's header.
         clock: seconds since 1970.
+        metrics: counts what was answered.
     """
 
     inbox: Inbox
     title: str
     max_pdu_bytes: int
     told: Callable[[], object] = lambda: None
+    limits: ReadLimits = field(default_factory=ReadLimits)
     clock: Callable[[], float] = time.time
+    metrics: NodeMetrics = field(default_factory=lambda: NodeMetrics(CollectorRegistry()))
     _entity: AE = field(init=False, repr=False)
     _servers: dict[str, _Doorless] = field(default_factory=dict, init=False, repr=False)
 
@@ -121,19 +140,42 @@ class StoreScp:
 
     def _store(self, event: evt.Event, site: str) -> int:
         """Keep an object, and give the status of its C-STORE."""
-        request, part = cast("C_STORE", event.request), event.dataset_path
-        if part is None or request.AffectedSOPClassUID != event.context.abstract_syntax:
-            return NOT_THAT_CLASS
         try:
-            entry = self.inbox.keep(part, str(request.AffectedSOPInstanceUID), site, self.clock())
+            entry = self._kept(event, site)
+        except InputError as error:
+            return self._refused(error, "cannot_understand", CANNOT_UNDERSTAND)
         except StorageError as error:
-            _log.error("object_refused", reason=error.reason, message=str(error))
-            return OUT_OF_RESOURCES
+            return self._refused(error, "full", OUT_OF_RESOURCES)
         except Exception as error:  # a border: pynetdicom would swallow it; its text may be a patient's
             _log.error("unexpected_error", method="C-STORE", kind=type(error).__name__)
+            self.metrics.stored("failure")
             return PROCESSING_FAILURE
+        if entry is None:
+            _log.warning("object_refused", reason="NOT_THAT_OBJECT")
+            self.metrics.stored("not_that_object")
+            return NOT_THAT_OBJECT
         _log.info("object_received", number=entry.number, size_bytes=entry.size_bytes)
         if entry.is_conflicting:
             _log.warning("same_uid_other_bytes", number=entry.number)
+        self.metrics.stored("kept", entry.size_bytes)
         self.told()
         return SUCCESS
+
+    def _kept(self, event: evt.Event, site: str) -> Entry | None:
+        """Keep an object; None where it is not the one that the request names."""
+        request, part = cast("C_STORE", event.request), event.dataset_path
+        said = str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID)
+        if part is None or said[0] != event.context.abstract_syntax or said != self._name(part, event):
+            return None
+        return self.inbox.keep(part, said[1], site, self.clock())
+
+    def _refused(self, error: EchoplaneError, answer: str, status: int) -> int:
+        _log.error("object_refused", reason=error.reason, message=str(error))
+        self.metrics.stored(answer)
+        return status
+
+    def _name(self, part: Path, event: evt.Event) -> tuple[str, str]:
+        """Read which object a received file is by its own account."""
+        is_deflated = event.context.transfer_syntax == DeflatedExplicitVRLittleEndian
+        with part.open("rb") as file:
+            return read_name(file.read(-1 if is_deflated else _HEAD_BYTES), self.limits)

@@ -119,7 +119,13 @@ class _Site:
         self.inbox, self.record = folder / "inbox", folder / "studies.sqlite"
         gateway = {"PORT": port, "METRICS_PORT": 0, "TRIAL_PROTOCOL": _PROTOCOL, "STUDY_KEY_FILE": key}
         gateway |= {"STUDY_DATABASE": self.record}
-        node = {"PORT": node_port, "INBOX": self.inbox, "LEAST_FREE_BYTES": 2**31, "REPORT_HOST": "127.0.0.1"}
+        node = {
+            "PORT": node_port,
+            "METRICS_PORT": 0,
+            "INBOX": self.inbox,
+            "LEAST_FREE_BYTES": 2**31,
+            "REPORT_HOST": "127.0.0.1",
+        }
         node |= {"REPORT_PORT": archive.port, "GATEWAY_ADDRESS": f"127.0.0.1:{Relay(port, tape).port}"}
         self.victims = {
             "gateway": Victim("services.gateway", _named("GATEWAY", gateway), folder / "gateway.log", '"serving"'),

@@ -8,11 +8,12 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
@@ -29,12 +30,21 @@ class Node:
         inbox: its folder.
         process: itself.
         log: where its log lines go.
+        metrics_port: where Prometheus would scrape it.
     """
 
     port: int
     inbox: Path
     process: subprocess.Popen[bytes]
     log: Path
+    metrics_port: int
+
+    def metrics(self) -> dict[str, float]:
+        """Scrape it; give each sample by its name and labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        samples = [line.rpartition(" ") for line in lines if not line.startswith("#")]
+        return {name: float(value) for name, _, value in samples}
 
     def events(self) -> list[dict[str, object]]:
         """Read what it has logged."""
@@ -59,25 +69,28 @@ def running_node(folder: Path, settings: Mapping[str, str] | None = None) -> Ite
         folder: of inbox and log; may hold those of an earlier run.
         settings: names of settings without their prefix, in capitals, and their values.
     """
-    given = {"PORT": "0", "INBOX": str(folder / "inbox"), "LEAST_FREE_BYTES": str(2**31), "IDENTITY": "kept"}
-    given |= dict(settings or {})
+    given = {"PORT": "0", "METRICS_PORT": "0", "INBOX": str(folder / "inbox"), "LEAST_FREE_BYTES": str(2**31)}
+    given |= {"IDENTITY": "kept"} | dict(settings or {})
     environment = dict(os.environ) | {f"ECHOPLANE_NODE_{name}": value for name, value in given.items()}
     log = folder / "node.log"
     with log.open("wb") as sink:
         command = [sys.executable, "-m", "services.acquisition"]
         process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=sink)
     try:
-        yield Node(_port(process, log), folder / "inbox", process, log)
+        serving = _serving(process, log)
+        yield Node(int(serving["port"]), folder / "inbox", process, log, int(serving["metrics_port"]))
     finally:
         process.terminate()
         process.wait(STOP_TIMEOUT_S)
 
 
-def _port(process: subprocess.Popen[bytes], log: Path) -> int:
-    def told() -> int | None:
+def _serving(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
+    """Wait until it serves, and give the log line that says so."""
+
+    def told() -> dict[str, Any] | None:
         for line in log.read_text().splitlines():
             if line.endswith("}") and '"node_serving"' in line:
-                return int(json.loads(line)["port"])
+                return dict(json.loads(line))
         assert process.poll() is None, log.read_text()
         return None
 

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 
 from deploy.demo.gateway import Gateway, running_gateway
+from services.acquisition.inbox_list import InboxList
 from tests.builders import dicom_bytes, fan_frames
 from tests.integration.archives import Shelf, shelf
-from tests.integration.nodes import Node, free_port, running_node, storescu, wait_for
+from tests.integration.nodes import Node, echoscu, free_port, running_node, storescu, wait_for
 from tests.unit.acquisition.cases import PATIENT, UIDS
 
 PATIENCE_S = 60.0
@@ -96,3 +98,34 @@ def test_a_kept_answer_makes_the_same_report_again(gateway: Gateway, tmp_path: P
     with running_node(tmp_path, towards("127.0.0.1:1", archive)):
         wait_for(lambda: archive.taken, PATIENCE_S)
     assert first.read_bytes() == before
+
+
+def test_what_failed_is_tried_again_beside_the_running_node(gateway: Gateway, tmp_path: Path) -> None:
+    whole = dcmread(cine(tmp_path)[0])
+    del whole.PixelData
+    whole.save_as(path := tmp_path / "empty.dcm")
+    with running_node(tmp_path, towards(gateway.address)) as node:
+        assert is_sent(node, path)
+        seen = InboxList(node.inbox)
+        [failed] = wait_for(seen.failed, PATIENCE_S)
+        assert seen.retry([failed.number]) == [failed.number]
+        wait_for(lambda: len(ended(node)) == 2, PATIENCE_S)
+        assert [each.reason for each in wait_for(seen.failed, PATIENCE_S)] == [failed.reason]
+
+
+def ended(node: Node) -> list[dict[str, object]]:
+    return [event for event in node.events() if event["event"] == "object_stopped" and event["is_final"]]
+
+
+def test_prometheus_reads_what_the_node_has_done(gateway: Gateway, archive: Shelf, tmp_path: Path) -> None:
+    path, _ = cine(tmp_path)
+    with running_node(tmp_path, towards(gateway.address, archive)) as node:
+        assert is_sent(node, path)
+        assert not echoscu(node, called="SOMEBODY")
+        wait_for(lambda: node.metrics()['echoplane_node_objects{state="REPORTED"}'] == 1, PATIENCE_S)
+        told = node.metrics()
+    assert told["echoplane_node_received_bytes_total"] >= path.stat().st_size - 1_000
+    assert told["echoplane_node_reports_sent_total"] == told['echoplane_node_stores_total{answer="kept"}'] == 1
+    assert told['echoplane_node_associations_total{outcome="refused",reason="CALLED_TITLE"}'] == 1
+    assert told["echoplane_node_oldest_waiting_seconds"] == 0
+    assert told["echoplane_node_disk_free_bytes"] > 0

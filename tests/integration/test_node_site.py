@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import trustme
 import yaml
 
+from services.acquisition.guard import GuardLimits
 from tests.certificates import DAY, Identity, issue
-from tests.integration.nodes import Node, echoscu, running_node, storescu
+from tests.integration.nodes import Node, echoscu, running_node, storescu, wait_for
 from tests.unit.acquisition.cases import source_bytes
 
+HALF_OPEN = 600
 SITES = {"north": ["NORTH_CART"], "south": ["SOUTH_CART"]}
 
 
@@ -68,6 +72,25 @@ def test_whoever_shows_no_good_certificate_is_not(
         assert not echoscu(node, *tls(tmp_path, authority, stranger), title="NORTH_CART")
     assert not echoscu(node, title="NORTH_CART"), "in plain text"
     assert not echoscu(node, "+tla", "+cf", str(tmp_path / "authority"), title="NORTH_CART"), "no certificate"
+
+
+def test_with_half_open_handshakes_it_answers_and_lets_them_go(
+    node: Node, authority: trustme.CA, tmp_path: Path
+) -> None:
+    shown, begun = tls(tmp_path, authority, issue(authority, "north")), b"\x16\x03\x01\x02\x00\x01"
+    before = descriptors(node)
+    with ExitStack() as opened:
+        for sent in [b"", begun[:1], begun] * (HALF_OPEN // 3):
+            peer = opened.enter_context(socket.create_connection(("127.0.0.1", node.port)))
+            peer.sendall(sent)
+        assert echoscu(node, *shown, title="NORTH_CART")
+        wait_for(lambda: descriptors(node) <= before + GuardLimits.max_waiting, 10.0)
+    wait_for(lambda: descriptors(node) <= before, 10.0)
+
+
+def descriptors(node: Node) -> int:
+    """Count what the node holds open."""
+    return len(list(Path(f"/proc/{node.process.pid}/fd").iterdir()))
 
 
 def test_two_sites_may_send_the_same(node: Node, authority: trustme.CA, tmp_path: Path) -> None:
