@@ -58,6 +58,7 @@ def test_failed_ones_go_on_where_they_stood(inbox: Inbox, seen: InboxList) -> No
     assert [each and each.state for each in found] == [State.RECEIVED, State.ANSWERED, State.FAILED]
     assert [each and each.reason for each in found] == ["", "", "HEADER_DAMAGED"]
     assert inbox.next_due(0.0) == found[0]
+    assert inbox.expire(10.0**9) == 1, "only what is over goes"
 
 
 def test_what_was_clean_is_not_cleaned_again(inbox: Inbox, seen: InboxList) -> None:
@@ -69,7 +70,6 @@ def test_what_was_clean_is_not_cleaned_again(inbox: Inbox, seen: InboxList) -> N
     found = inbox.get(entry.number)
     assert found is not None
     assert (found.state, inbox.read(found)) == (State.CLEANED, b"clean")
-    assert inbox.expire(10.0**9) == 1, "only what is over goes"
 
 
 def test_all_or_those_that_failed_are_tried_again_and_no_other(inbox: Inbox, seen: InboxList) -> None:
