@@ -70,9 +70,10 @@ test-unit: .venv-dev/installed ## the fast tests
 	@OMP_NUM_THREADS=1 $(DEV)/pytest tests/unit --numprocesses 2 --cov=services.cine --cov-report= --cov-fail-under=95
 
 .PHONY: peers
-peers: .venv-dev/installed ## install what the tests talk to: a real Triton server, real dcmtk and dicom3tools
+peers: .venv-dev/installed ## install what the tests talk to: a real Triton server, real dcmtk and dicom3tools, a browser
 	@tests/integration/triton/install.sh
 	@tests/integration/dcmtk.sh
+	@tests/browser/chromium.sh
 
 .PHONY: test
 test: .venv/installed peers ## every test that CI runs, a real Triton server included
