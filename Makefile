@@ -74,9 +74,10 @@ test-unit: .venv-dev/installed ## the fast tests
 	@$(DEV)/coverage report --include='services/cine/*' --fail-under=95 --format=total
 
 .PHONY: peers
-peers: .venv-dev/installed ## install what the tests talk to: a real Triton server, real dcmtk and dicom3tools
+peers: .venv-dev/installed ## install what the tests talk to: a real Triton server, real dcmtk and dicom3tools, a browser
 	@tests/integration/triton/install.sh
 	@tests/integration/dcmtk.sh
+	@tests/browser/chromium.sh
 
 # The unit tests' coverage counts with that of the others, which want the machine for themselves: one process. A target runs
 # once in one call of make, so `make check test` runs the unit tests once.

@@ -11,6 +11,7 @@ from hypothesis import settings
 FOLDERS = {
     "unit": "talks to nothing",
     "integration": "our own processes for real, and a real Triton",
+    "browser": "the site console in a real Chromium",
     "fuzz": "damaged files and requests",
     "bench": "a ratio against a named baseline",
 }

@@ -7,11 +7,12 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from echoplane.v1 import synthesis_pb2, view_pb2
+from echoplane.v1 import synthesis_pb2
 
 from services.acquisition.console.link import Link
 from services.acquisition.console.shown import show_trouble, show_view
 from services.acquisition.console.words import NO_GENERATOR, Trouble, trouble
+from services.cine.views import TARGET_VIEWS
 from services.client import CallError
 
 MOST_OF_A_VIEW = 64
@@ -34,7 +35,7 @@ def read_wish(values: Mapping[str, Any]) -> synthesis_pb2.GenerateBatchRequest:
         raise ValueError("counts and a seed")
     wishes = []
     for name, count in counts.items():
-        if f"VIEW_{name}" not in view_pb2.View.keys() or not _is_whole(count, MOST_OF_A_VIEW):  # noqa: SIM118
+        if name not in TARGET_VIEWS or not _is_whole(count, MOST_OF_A_VIEW):
             raise ValueError("a count of a view")
         if count:
             wishes.append(synthesis_pb2.ViewCount(view=f"VIEW_{name}", count=count))

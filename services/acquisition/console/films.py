@@ -9,10 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
+import numpy as np
 
 from services.cine.film import Film
 
 _JPEG_QUALITY = 85
+_MARGIN_PX = 6
+"""Black round the sector."""
+
 _AT_A_TIME = 2
 """Films that are read at the same time: the answer comes first, and this machine may be a small one."""
 
@@ -36,14 +40,16 @@ class Reel:
 
     @classmethod
     def of(cls, film: Film) -> Reel:
-        """Compress a film; without a sector there is nothing to be seen on it, and it has no frames."""
-        _, rows, columns = film.frames.shape
+        """Cut a film to its sector and compress it; without one there is nothing to be seen, and it has no frames."""
         if film.outline_px is None:
-            return cls((), (), (), columns, rows)
+            return cls((), (), (), film.frames.shape[2], film.frames.shape[1])
+        low = np.maximum(np.floor(film.outline_px.min(axis=0)).astype(int) - _MARGIN_PX, 0)
+        high = np.ceil(film.outline_px.max(axis=0)).astype(int) + 1 + _MARGIN_PX
+        cut = film.frames[:, low[1] : high[1], low[0] : high[0]]
         options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-        frames = tuple(cv2.imencode(".jpg", frame, options)[1].tobytes() for frame in film.frames)
-        outline = tuple((float(column), float(row)) for column, row in film.outline_px)
-        return cls(frames, tuple(map(float, film.times_ms)), outline, columns, rows)
+        frames = tuple(cv2.imencode(".jpg", frame, options)[1].tobytes() for frame in cut)
+        outline = tuple((float(column), float(row)) for column, row in film.outline_px - low)
+        return cls(frames, tuple(map(float, film.times_ms)), outline, cut.shape[2], cut.shape[1])
 
 
 class Films:
@@ -58,6 +64,9 @@ class Films:
         self._read, self._most = read, most
         self._reels: OrderedDict[str, asyncio.Task[Reel]] = OrderedDict()
         self._reading = asyncio.Semaphore(_AT_A_TIME)
+
+    def __len__(self) -> int:
+        return len(self._reels)
 
     def begin(self, data: bytes) -> str:
         """Have a film made of a file, and name it at once by what nobody can guess."""

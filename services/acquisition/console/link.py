@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import grpc
 from echoplane.v1 import study_pb2, synthesis_pb2, view_pb2
@@ -85,14 +86,14 @@ class Link:
     async def follow(self) -> None:
         """Ask the gateway how it is, for ever."""
         async with self._channel() as channel:
-            stub = health_pb2_grpc.HealthStub(channel)
+            stub: Any = health_pb2_grpc.HealthStub(channel)  # its types know no asyncio
             while True:
                 seen = await self._look(stub)
                 own = self.state  # an answer may have come meanwhile
                 self._set(replace(seen, trained_on=own.trained_on, model_sha256=own.model_sha256))
                 await asyncio.sleep(_PERIOD_S)
 
-    async def _look(self, stub: health_pb2_grpc.HealthStub) -> GatewayState:
+    async def _look(self, stub: Any) -> GatewayState:
         known = self.state
         try:
             if not await _is_serving(stub, ""):
@@ -127,7 +128,7 @@ class Link:
         return grpc.aio.secure_channel(self._address, credentials, _BACKOFF)
 
 
-async def _is_serving(stub: health_pb2_grpc.HealthStub, service: str) -> bool:
+async def _is_serving(stub: Any, service: str) -> bool:
     """Ask for one service; the whole gateway is the empty one."""
     try:
         answer = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=_TIMEOUT_S)

@@ -97,7 +97,10 @@ class Console:
 
     async def frames(self, request: Request) -> Response:
         """Give the frames of a film, one file after the other."""
-        reel = await self.films.get(request.path_params["name"])
+        try:
+            reel = await self.films.get(request.path_params["name"])
+        except EchoplaneError:  # of which `film` has told
+            reel = None
         if reel is None:
             return Response(status_code=404)
         return Response(b"".join(reel.frames), media_type="application/octet-stream")

@@ -133,7 +133,7 @@ def show_view(view: int) -> str:
     """Give a view's short name; of one that this version does not know, a word that says so."""
     if view == view_pb2.VIEW_OTHER:
         return "Other view"
-    return view_pb2.View.Name(view).removeprefix("VIEW_") if view in view_pb2.View.values() else "Unknown view"  # type: ignore[arg-type]
+    return view_pb2.View.Name(view).removeprefix("VIEW_") if view in view_pb2.View.values() else "Unknown view"
 
 
 def show_finding(finding: view_pb2.Finding) -> str:

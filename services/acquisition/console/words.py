@@ -65,6 +65,7 @@ REASONS = MappingProxyType(
         Reason.JOB_UNKNOWN: _FAILED,
         Reason.STUDY_UNKNOWN: "Nothing has come of this study yet: send its first cine.",
         Reason.STUDY_MISMATCH: "This study is filed under another subject or visit: check the subject code.",
+        Reason.TRIAL_UNKNOWN: "The gateway has no protocol of this trial: ask whoever runs it to check its name.",
         Reason.STORAGE: "The gateway cannot write its record: tell whoever runs it that its disk may be full.",
         Reason.QUEUE_FULL: "The gateway is busy.",
         Reason.QUOTA: "This site has used up its quota for now.",

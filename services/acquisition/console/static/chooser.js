@@ -29,17 +29,19 @@ export class Chooser {
     byId("subject-code").focus();
   }
 
-  /** Follow what the gateway says its trial asks for. */
-  showProtocol(protocol, isThere) {
-    this.#protocol = protocol;
-    const shown = JSON.stringify([protocol, isThere]);
+  /** Follow what the gateway says its trial asks for; without a trial no study is begun by mistake. */
+  showGateway(gateway) {
+    const { protocol } = gateway;
+    const isWithoutTrial = gateway.is_there && !gateway.has_studies;
+    const shown = JSON.stringify([protocol, isWithoutTrial]);
     if (shown === this.#shown) return; // keep what is typed
     this.#shown = shown;
+    this.#protocol = protocol;
     byId("visits").replaceChildren(...(protocol?.visits ?? []).map((visit, at) =>
       make("label", {}, make("input", { type: "radio", name: "visit", value: visit, checked: at === 0 }), visit)));
     for (const part of byId("name-form").querySelectorAll("label[for], input, fieldset")) part.hidden = protocol === null;
     byId("arriving").hidden = protocol === null;
-    byId("name-submit").disabled = protocol === null && !isThere;
+    byId("name-submit").disabled = protocol === null && !isWithoutTrial;
     this.#ask(this.#unnamed);
   }
 

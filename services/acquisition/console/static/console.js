@@ -24,7 +24,7 @@ function hear() {
     gateway: (told) => {
       gateway = told;
       showGateway();
-      chooser.showProtocol(gateway.protocol, gateway.is_there);
+      chooser.showGateway(gateway);
       showGenerator(gateway);
       showReview(review, gateway.protocol);
       cines.next();

@@ -46,6 +46,7 @@ export class Player {
     this.#canvas.hidden = false;
     this.#none.hidden = true;
     this.#button.hidden = frames.length < 2;
+    say(this.#button, "Play");
     this.#draw(0);
     if (frames.length > 1 && !matchMedia("(prefers-reduced-motion: reduce)").matches) this.#play();
   }
