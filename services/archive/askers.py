@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -93,10 +93,12 @@ class AskServer:
     Attributes:
         client: of the gateway.
         sleep: waits so many seconds.
+        filing: of which study the cines are; empty for none.
     """
 
     client: Client
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    filing: view_pb2.CineHeader = field(default_factory=view_pb2.CineHeader)
 
     async def model(self) -> str:
         """Give the sha256 of the gateway's model: it says so with every answer, here for a small black picture."""
@@ -109,6 +111,7 @@ class AskServer:
     async def ask(self, path: Path, name: str, data: bytes, options: IntakeOptions) -> Answer:
         """Give the answer for one file's bytes; an error of the file is an answer too."""
         header = view_pb2.CineHeader(selection=f"SELECTION_{options.selection}", max_frames=options.max_frames)
+        header.MergeFrom(self.filing)
         waited_s, growth, last_code = 0.0, 0, ""
         while True:
             try:
