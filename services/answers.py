@@ -9,6 +9,7 @@ from typing import Any
 
 from echoplane.v1 import view_pb2
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -78,10 +79,7 @@ class Answer:
         """Give the answer in JSON's types."""
         if self.response is None:
             return {"file": str(self.path), "verdict": "ERROR", "reason": self.reason, "error": self.error}
-        fields = MessageToDict(
-            self.response, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-        )
-        return {"file": str(self.path), **fields}
+        return {"file": str(self.path), **in_json_types(self.response)}
 
     @property
     def verdict(self) -> str:
@@ -130,6 +128,11 @@ class Answer:
         if self.reason == Reason.PIXELS_MISSING:
             return True
         return self.reason == Reason.FORMAT_UNKNOWN and not self.name.lower().endswith(_CINE_SUFFIXES)
+
+
+def in_json_types(message: Message) -> dict[str, Any]:
+    """Give a message in JSON's types, fields of zero among them."""
+    return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
 
 
 def in_words(confidence: float, needed: float | None) -> str:

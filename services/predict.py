@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from echoplane.v1 import study_pb2
 from rich.console import Console
 
-from services.answers import Answer
+from services.answers import Answer, in_json_types
 from services.archive.album import OVERVIEW, Album
 from services.archive.askers import Asker, AskHere, AskServer
 from services.archive.batch import Batch
@@ -35,9 +36,11 @@ from services.models.recalibration import recalibrated
 from services.models.spec import VIEW_CLASSIFIER
 from services.runtime.logs import configure_logs
 from services.runtime.sandbox import Sandbox
+from services.study_filing import filing_of, review_of, told_in_words
+from services.study_tables import print_review
 
 _INFER_TIMEOUT_S = 30.0
-_INTERRUPTED = 130
+INTERRUPTED = 130
 """What a shell says of a command that Ctrl-C ended."""
 
 Trial = Annotated[str, typer.Option(help="Trial to ask the gateway for; not needed by a site that is in one only.")]
@@ -64,6 +67,8 @@ class Order:
         csv: file for the answers, or None.
         is_fresh: whether answers that are in it already are thrown away.
         is_json: whether answers go to standard output, a line each.
+        study: that the cines are of, by UID or by what the gateway calls it; empty for none.
+        subject, visit: the study's name; empty where it has one or waits for one.
     """
 
     options: IntakeOptions = field(default_factory=IntakeOptions)
@@ -77,6 +82,9 @@ class Order:
     csv: Path | None = None
     is_fresh: bool = False
     is_json: bool = False
+    study: str = ""
+    subject: str = ""
+    visit: str = ""
 
 
 def predict(  # noqa: PLR0913, PLR0917 - one argument an option
@@ -106,6 +114,12 @@ def predict(  # noqa: PLR0913, PLR0917 - one argument an option
     pictures: Annotated[
         Path | None, typer.Option(help="Write a picture of each answer into this folder.", file_okay=False)
     ] = None,
+    study: Annotated[
+        str,
+        typer.Option(help="Study that the cines are of: its UID, or the first letters of its name in `studies list`."),
+    ] = "",
+    subject: Annotated[str, typer.Option(help="The trial's code for the subject; never a person's own name.")] = "",
+    visit: Annotated[str, typer.Option(help="Which of the trial's visits.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout, no table.")] = False,
 ) -> None:
     """Name the view of cines, here or on a server.
@@ -127,7 +141,11 @@ def predict(  # noqa: PLR0913, PLR0917 - one argument an option
 
     `echoplane predict /archive --csv views.csv --server gateway:50051 --workers 8`
 
-    For a program:
+    A study of a trial, on a server that has the trial's protocol: the answers, then what is still missing:
+
+    `echoplane predict study/ --server gateway:50051 --study 1.2.826.7.1 --subject S01-001 --visit baseline`
+
+    For a program (with `--study`, the last line is the review):
 
     `echoplane predict study/ --json | jq .view`
 
@@ -157,24 +175,48 @@ def predict(  # noqa: PLR0913, PLR0917 - one argument an option
         csv=csv,
         is_fresh=fresh,
         is_json=as_json,
+        study=study,
+        subject=subject,
+        visit=visit,
     )
-    if server and recalibration is not None:
-        raise ConfigError(
-            found="--recalibration with --server",
-            expected="one of them",
-            advice="The gateway has a setting for it: ECHOPLANE_GATEWAY_RECALIBRATION_FILE.",
-        )
-    if fresh and csv is None:
-        raise ConfigError(found="--fresh alone", expected="--csv with it", advice="Name the CSV to begin anew.")
+    _check(order)
     run = Run(order)
     try:
         asyncio.run(run.over(found))
     except KeyboardInterrupt:
         run.say(f"Stopped after {run.summary.views.total()} of {len(found)} files: {run.summary.counts}.")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     run.report()
     if run.summary.has_failed:
         raise typer.Exit(1)
+
+
+def _check(order: Order) -> None:
+    """Hold the options to one another.
+
+    Raises:
+        ConfigError: some do not go together.
+    """
+    if order.server and order.recalibration is not None:
+        raise ConfigError(
+            found="--recalibration with --server",
+            expected="one of them",
+            advice="The gateway has a setting for it: ECHOPLANE_GATEWAY_RECALIBRATION_FILE.",
+        )
+    if order.is_fresh and order.csv is None:
+        raise ConfigError(found="--fresh alone", expected="--csv with it", advice="Name the CSV to begin anew.")
+    if order.study and (not order.server or order.csv is not None):
+        raise ConfigError(
+            found="--study without --server, or with --csv",
+            expected="--server, and no --csv",
+            advice="A gateway keeps studies, and each cine has to be sent to it.",
+        )
+    if not order.study and (order.subject or order.visit):
+        raise ConfigError(
+            found="--subject or --visit alone",
+            expected="--study with them",
+            advice="Say which study they name: its UID, or anything that is the study's own.",
+        )
 
 
 def read_tls(ca: Path | None, certificate: Path | None, key: Path | None) -> Tls | None:
@@ -197,6 +239,7 @@ class Run:
         self._start_s = time.monotonic()
         self._kept = 0
         self._album: Album | None = None
+        self._review: study_pb2.StudyReview | None = None
 
     async def over(self, files: list[FoundFile]) -> None:
         """Ask about files, as many at a time as there are workers.
@@ -206,9 +249,10 @@ class Run:
         """
         order = self._order
         async with AsyncExitStack() as stack:
+            there = await _open_server(order, stack)
             sandbox = stack.enter_context(Sandbox())
             threads = stack.enter_context(ThreadPoolExecutor(order.workers, thread_name_prefix="predict"))
-            asker = await _open_asker(order, stack, sandbox, threads)
+            asker = there or _open_here(order, stack, sandbox, threads)
             model = await asker.model()
             ledger: Ledger | None = None
             if order.csv is not None:
@@ -230,12 +274,15 @@ class Run:
                 advance()
 
             await Batch(asker, order.options, threads, order.workers, look_again).ask_all(files, told)
+            if there is not None and order.study:
+                self._review = await review_of(there.client, there.filing)
 
     def report(self) -> None:
         """Show what came of it all, and where more of it is."""
         order, total = self._order, self.summary.views.total()
         if not order.is_json:
             self.summary.show(Console())
+        self._show_review()
         if self._album is not None:
             self._album.finish()
             if self._album.missing:
@@ -251,6 +298,15 @@ class Run:
             self.say(f"An answer a row: {order.csv}")
         elif total > SHOWN_SINGLY and not order.is_json:
             self.say("For an answer a row, and to go on after a stop, add --csv FILE.")
+
+    def _show_review(self) -> None:
+        if self._review is None:
+            if self._order.study:
+                self.say("No cine of the study has been recorded, so there is nothing to review.")
+        elif self._order.is_json:
+            print(json.dumps(in_json_types(self._review)))
+        else:
+            print_review(Console(), self._review)
 
     def say(self, text: str) -> None:
         """Tell people something, aside from what programs read."""
@@ -271,13 +327,21 @@ class _InOrder:
             self._next += 1
 
 
-async def _open_asker(order: Order, stack: AsyncExitStack, sandbox: Sandbox, threads: Executor) -> Asker:
-    if order.server:
-        return AskServer(await stack.enter_async_context(Client(order.server, order.tls, order.trial)))
+async def _open_server(order: Order, stack: AsyncExitStack) -> AskServer | None:
+    """Connect to the gateway, and find the study there; None where the model right here answers."""
+    if not order.server:
+        return None
+    client = await stack.enter_async_context(Client(order.server, order.tls, order.trial))
+    if not order.study:
+        return AskServer(client)
+    with told_in_words():
+        return AskServer(client, filing=await filing_of(client, order.study, order.subject, order.visit))
+
+
+def _open_here(order: Order, stack: AsyncExitStack, sandbox: Sandbox, threads: Executor) -> Asker:
     model = OnnxBackend(order.repository, VIEW_CLASSIFIER, workers=order.workers)
     stack.push_async_callback(model.close)
-    backend = recalibrated(model, order.recalibration)
-    return AskHere(Assessor(sandbox, backend, threads, _INFER_TIMEOUT_S))
+    return AskHere(Assessor(sandbox, recalibrated(model, order.recalibration), threads, _INFER_TIMEOUT_S))
 
 
 def _terms(order: Order, model_sha256: str) -> Terms:

@@ -188,7 +188,7 @@ class Studies:
                     (key.study, key.site, *astuple(name), _next(database, key)),
                 )
             elif known.trial != name.trial or (known.is_told and name.is_told and known != name):
-                raise _mismatch("a study that was begun with another trial, subject code or visit")
+                raise _mismatch("a study that was begun with another trial, subject code or visit", _OF_A_CINE)
             is_named = known is not None and name.is_told and not known.is_told
             if is_named:
                 _rename(database, key, name)
@@ -246,7 +246,7 @@ class Studies:
             if known == name:
                 return False
             if known != replaced:
-                raise _mismatch("a study that meanwhile has another name")
+                raise _mismatch("a study that has another name", _OF_A_NAME)
             _rename(database, key, name)
             return True
 
@@ -332,12 +332,18 @@ def _cine(sha256: str, view: str, confidence: float, findings: str, received_s: 
     return StudyCine(sha256, View(view) if view else None, confidence, tuple(found), received_s)
 
 
-def _mismatch(found: str) -> RequestInvalidError:
+_OF_A_CINE = "Check which subject the cine is of, then what was typed; correct the wrong one (NameStudy)."
+_OF_A_NAME = (
+    "Look its name up (ListStudies); if it is wrong, say in `replaces` that it is that which is to be replaced."
+)
+
+
+def _mismatch(found: str, advice: str) -> RequestInvalidError:
     return RequestInvalidError(
         Reason.STUDY_MISMATCH,
         found=found,
         expected="the name that it has",
-        advice="Check which subject the cine is of, then what was typed; correct the wrong one (NameStudy).",
+        advice=advice,
     )
 
 

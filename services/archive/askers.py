@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -86,9 +86,11 @@ class AskServer:
 
     Attributes:
         client: of the gateway.
+        filing: of which study the cines are; empty for none.
     """
 
     client: Client
+    filing: view_pb2.CineHeader = field(default_factory=view_pb2.CineHeader)
 
     async def model(self) -> str:
         """Give the sha256 of the gateway's model: it says so with every answer, here for a small black picture."""
@@ -101,6 +103,7 @@ class AskServer:
     async def ask(self, path: Path, name: str, data: bytes, options: IntakeOptions) -> Answer:
         """Give the answer for one file's bytes; an error of the file is an answer too."""
         header = view_pb2.CineHeader(selection=f"SELECTION_{options.selection}", max_frames=options.max_frames)
+        header.MergeFrom(self.filing)
         try:
             return Answer(path, name, await self.client.predict_view(data, header, FILE_TIMEOUT_S))
         except CallError as error:

@@ -13,6 +13,7 @@ MOST_MESSAGES = 600
 _LENGTH_DELIMITED = 2
 _WIRE_TYPES = range(8)
 _STRINGS = ("", "a" * 64, "a" * 65, "../../etc/passwd", "a\nb", "\u0000", "Å", "\u202e", "%s%n", "{}", "x" * 300_000)
+_TEXTS = ("request_id", "study_id", "filename", "trial", "subject_code", "visit", "study")
 _INTEGERS = (0, 1, -1, 64, 65, 2**31 - 1, -(2**31), 99)
 
 
@@ -52,7 +53,7 @@ def damaged_request(data: bytes, rng: Random) -> list[bytes]:
 
 
 def _odd_header(messages: list[bytes], rng: Random) -> None:
-    text = {name: rng.choice(_STRINGS) for name in ("request_id", "study_id", "filename")}
+    text = {name: rng.choice(_STRINGS) for name in _TEXTS}
     numbers = {"format": rng.choice(_INTEGERS), "selection": rng.choice(_INTEGERS)}
     chosen = rng.sample([*text.items(), *numbers.items(), ("max_frames", rng.choice((1, 64, 65, 2**32 - 1)))], 2)
     messages[:1] = [message(view_pb2.CineHeader(**dict(chosen)))]

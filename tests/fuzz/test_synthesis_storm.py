@@ -12,13 +12,13 @@ import grpc
 import numpy as np
 import pytest
 from echoplane.v1 import synthesis_pb2
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from deploy.demo.gateway import Gateway, running_gateway
 from services.cine.errors import Reason
 from tests.builders import tiny_repository
 from tests.fuzz.asking import memory_mib, reason_of
+from tests.fuzz.scribbling import TEXTS, damaged, scribble
 from tests.unit.models.tiny_synthesizer import STYLES, write_synthesizer
 
 CASES = 400
@@ -30,36 +30,9 @@ REFUSALS = {
     "NOT_FOUND": {Reason.JOB_UNKNOWN},
     "RESOURCE_EXHAUSTED": {Reason.QUEUE_FULL},
 }
-TEXTS = ("", "a", "../../etc/passwd", "x" * 65, "\u202e%s%n", "'; DROP TABLE jobs; --", "file:///etc", *STYLES, "any")
-NUMBERS = (0, 1, 2, 3, 5, 17, 1000, 2**31, 2**32 - 1)
+WORDS = (*TEXTS, *STYLES)
 GROWTH_MIB = 40.0
 """Of a gateway that has answered everything once."""
-
-
-def scribble(message: Message, rng: np.random.Generator, depth: int = 0) -> Message:
-    """Fill some fields of a message with values that may or may not mean anything."""
-    for field in message.DESCRIPTOR.fields:
-        if rng.random() < 0.5:
-            continue
-        if not field.is_repeated:
-            if field.type != FieldDescriptor.TYPE_MESSAGE:
-                setattr(message, field.name, value_of(field, rng))
-            continue
-        held: Any = getattr(message, field.name)
-        for _ in range(int(rng.choice([1, 2, 4, 1100], p=[0.5, 0.3, 0.19, 0.01]))):
-            if field.type == FieldDescriptor.TYPE_MESSAGE:
-                scribble(held.add(), rng, depth + 1)
-            else:
-                held.append(value_of(field, rng))
-    return message
-
-
-def value_of(field: FieldDescriptor, rng: np.random.Generator) -> Any:
-    if field.type == FieldDescriptor.TYPE_STRING:
-        return str(rng.choice(TEXTS))
-    if field.type == FieldDescriptor.TYPE_ENUM:
-        return int(rng.choice([0, 1, 2, 3, 4, 5, 99, -1]))
-    return int(rng.choice(NUMBERS)) if rng.random() < 0.9 or field.type != FieldDescriptor.TYPE_UINT64 else 2**64 - 1
 
 
 def sound(name: str, rng: np.random.Generator) -> Message:
@@ -76,16 +49,8 @@ def cases(seed: int) -> Iterator[tuple[str, bytes]]:
     names = list(METHODS)
     for _ in range(CASES):
         name = str(rng.choice(names))
-        message = sound(name, rng) if rng.random() < 0.4 else scribble(METHODS[name](), rng)
-        data = bytearray(message.SerializeToString())
-        kind = rng.random()
-        if kind < 0.1:
-            data = bytearray(rng.bytes(int(rng.integers(1, 200))))
-        elif kind < 0.2 and data:
-            del data[int(rng.integers(len(data))) :]
-        elif kind < 0.35 and data:
-            data[int(rng.integers(len(data)))] = int(rng.integers(256))
-        yield name, bytes(data)
+        message = sound(name, rng) if rng.random() < 0.4 else scribble(METHODS[name](), rng, WORDS)
+        yield name, damaged(message.SerializeToString(), rng)
 
 
 @pytest.fixture(scope="module")
