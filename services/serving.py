@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.util import find_spec
 from pkgutil import resolve_name
 from typing import Any
 
@@ -126,15 +125,14 @@ def plan(only: Sequence[str], environment: Mapping[str, str]) -> list[Place]:
     Raises:
         ConfigError: no such part, a setting is wrong, a port is taken, or two parts do not go together.
     """
-    there = [part for part in PARTS if find_spec(part.module) is not None]
-    if unknown := sorted(set(only) - {part.name for part in there}):
+    if unknown := sorted(set(only) - {part.name for part in PARTS}):
         raise ConfigError(
             found=f"no part {', '.join(unknown)}",
-            expected=f"one of {', '.join(part.name for part in there)}",
+            expected=f"one of {', '.join(part.name for part in PARTS)}",
             advice="Correct --only.",
         )
     places: list[Place] = []
-    for part in there:
+    for part in PARTS:
         if not only or part.name in only:
             places.append(_placed(part, environment, places[0] if places else None))
     return places
