@@ -51,7 +51,7 @@ Send = Callable[[Path], None]
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """When the report of a clean object was made: its day would be that of the examination (PS3.15 table E.1-1)."""
 
-_ADVICE = {
+_ADVICE: dict[str, str] = {
     Reason.IDENTITY_REMAINS: "Its pixels may show a name, so nothing of it is passed on, and its file goes after"
     " ECHOPLANE_NODE_FAILED_RETENTION_S. Repeat it as a B-mode cine, or send it where identities may go.",
 }
