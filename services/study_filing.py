@@ -10,9 +10,8 @@ from typing import Any
 from echoplane.v1 import study_pb2, view_pb2
 
 from services.acquisition.protocol import has_shape
-from services.cine.errors import ConfigError, EchoplaneError, Reason
+from services.cine.errors import ConfigError, EchoplaneError, Reason, reason_named
 from services.client import CallError, Client
-from services.synthesis_from_gateway import reason_named
 
 MOST_LISTED = 1000
 """Studies of one page."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from echoplane.v1 import synthesis_pb2, view_pb2
 from rich.console import Console
 
-from services.cine.errors import EchoplaneError, ModelUnavailableError, Reason
+from services.cine.errors import EchoplaneError, ModelUnavailableError, reason_named
 from services.cine.views import View
 from services.client import CallError, Client, Tls
 from services.models.repository import ModelIdentity
@@ -140,11 +140,6 @@ async def _asked_patiently(client: Client, job_id: str) -> synthesis_pb2.Synthes
             if error.code != "UNAVAILABLE" or time.monotonic() - start_s > AWAY_PATIENCE_S:
                 raise
             await asyncio.sleep(_POLL_S)
-
-
-def reason_named(name: str) -> Reason:
-    """Give a reason by its name on the wire; of another version, or without one, nobody can answer."""
-    return Reason(name) if name in frozenset(Reason) else Reason.MODEL_UNAVAILABLE
 
 
 def _request(order: Order) -> synthesis_pb2.GenerateBatchRequest:
