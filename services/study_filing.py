@@ -10,9 +10,8 @@ from typing import Any
 from echoplane.v1 import study_pb2, view_pb2
 
 from services.acquisition.protocol import has_shape
-from services.cine.errors import ConfigError, EchoplaneError, Reason
+from services.cine.errors import ConfigError, EchoplaneError, Reason, reason_named
 from services.client import CallError, Client
-from services.synthesis_from_gateway import reason_named
 
 MOST_LISTED = 1000
 """Studies of one page."""
@@ -36,7 +35,7 @@ async def filing_of(client: Client, study: str, subject: str, visit: str) -> vie
         ConfigError: the trial's protocol knows no such subject code or visit.
     """
     protocol = await client.get_trial_protocol()
-    if (subject or visit) and not has_shape(protocol.subject_code, subject):
+    if (subject or visit) and not has_shape(subject, protocol.subject_code):
         raise _unknown("a subject code of another shape", f"{protocol.subject_code} (# a digit, @ a capital letter)")
     if (subject or visit) and visit not in protocol.visits:
         raise _unknown("an unknown visit", f"one of {', '.join(protocol.visits)}")

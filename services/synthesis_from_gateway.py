@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from echoplane.v1 import synthesis_pb2, view_pb2
 from rich.console import Console
 
-from services.cine.errors import EchoplaneError, ModelUnavailableError, Reason
+from services.cine.errors import EchoplaneError, ModelUnavailableError, reason_named
 from services.cine.views import View
 from services.client import CallError, Client, Tls
 from services.models.repository import ModelIdentity
@@ -128,11 +128,6 @@ class There:
                 advice=job.message or "It was cancelled.",
             )
         return job.manifest_uri
-
-
-def reason_named(name: str) -> Reason:
-    """Give a reason by its name on the wire; of another version, or without one, nobody can answer."""
-    return Reason(name) if name in frozenset(Reason) else Reason.MODEL_UNAVAILABLE
 
 
 def _request(order: Order) -> synthesis_pb2.GenerateBatchRequest:

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from services.cine.errors import ConfigError, EchoplaneError
+from services.cine.errors import ConfigError, EchoplaneError, reason_named
 from services.models.onnx_backend import OnnxBackend
 from services.models.repository import read_card
 from services.models.spec import ECHO_SYNTHESIZER
@@ -32,7 +32,7 @@ from services.synthesis.progress import images_following
 from services.synthesis.store import Store
 from services.synthesis.wishes import Wish
 from services.synthesis.worker import Worker
-from services.synthesis_from_gateway import There, reason_named
+from services.synthesis_from_gateway import There
 
 _INFER_TIMEOUT_S = 600.0
 _POLL_S = 0.5

@@ -74,6 +74,11 @@ class Reason(StrEnum):
     CONFIG = "CONFIG"
 
 
+def reason_named(name: str) -> Reason:
+    """Give a reason by its name on the wire; of another version, or without one, nobody can answer."""
+    return Reason(name) if name in frozenset(Reason) else Reason.MODEL_UNAVAILABLE
+
+
 class EchoplaneError(Exception):
     """An error with a closed reason and a message that says what was found, what was expected and what to do.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -14,11 +15,12 @@ from echoplane.v1 import study_pb2_grpc, view_pb2, view_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from deploy.demo.gateway import Gateway, GatewayDidNotStartError, running_gateway
+from services.acquisition.studies import Studies
 from services.client import CallError, Client
 from services.runtime.rpc import ErrorInterceptor
 from tests.builders import dicom_bytes, fan_frames, still_frames, tiny_repository
 from tests.integration.test_gateway import metrics
-from tests.unit.acquisition.studying import KEY
+from tests.unit.acquisition.studying import KEY, NAME, cine
 from tests.unit.gateway.test_study_service import Desk
 from tests.unit.gateway.test_view_service import GOOD
 
@@ -183,6 +185,23 @@ async def test_what_was_answered_outlives_a_killed_gateway(settings: dict[str, s
     with running_gateway(tmp_path / "log", own) as mortal:
         async with Client(mortal.address) as client:
             assert (await client.get_study_review(UID)).cines == 2
+
+
+async def test_a_gateway_forgets_studies_that_are_older_than_its_setting(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "studies.sqlite"
+    studies, day_s = Studies(path, KEY), 86_400.0
+    for uid, age_days in (("1.1", 3.1), ("1.2", 2.9)):
+        studies.record(studies.key("", uid), NAME, cine(received_s=time.time() - age_days * day_s))
+    own = settings | {"STUDY_DATABASE": str(path), "STUDY_RETENTION_DAYS": "3"}
+    with running_gateway(tmp_path / "log", own) as forgetful:
+        async with asyncio.timeout(30):
+            while "studies_forgotten" not in forgetful.log.read_text():
+                await asyncio.sleep(0.05)
+        async with Client(forgetful.address) as client:
+            kept = [study.study for study in (await client.list_studies()).studies]
+    assert kept == [studies.key("", "1.2").study]
 
 
 async def test_a_gateway_that_stops_sends_those_who_watch_away(settings: dict[str, str], tmp_path: Path) -> None:
