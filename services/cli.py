@@ -55,8 +55,8 @@ def serve(
 
     Settings are environment variables that begin with ECHOPLANE_GATEWAY_, _NODE_ and _CONSOLE_; `--print-config` lists
     them all with their values and meanings. By default everything listens on this machine alone: gRPC on port 50051,
-    Prometheus metrics on 9464 and 9465, DICOM on 11112 (AE title ECHOPLANE), the page on http://127.0.0.1:8080/, models from
-    ./model_repository.
+    Prometheus metrics on 9464 and 9465, DICOM on 11112 (AE title ECHOPLANE), the page on http://127.0.0.1:8080/; models
+    come from ./model_repository.
 
     A wrong setting of any of them ends all: exit code 2. A part that ends for another reason is started again.
     """

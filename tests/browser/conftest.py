@@ -91,7 +91,9 @@ class Watched:
             self.elsewhere.append(request.url)
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        if (
+            message.type in ("error", "warning") and "ERR_CONNECTION_REFUSED" not in message.text
+        ):  # the console has gone
             self.complaints.append(message.text)
 
 

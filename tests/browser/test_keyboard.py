@@ -17,7 +17,7 @@ CHOOSING = """
   - tablist "What to do":
     - tab "Study" [selected]
     - tab "Synthetic images"
-  - status: /Gateway ready/
+  - status: Gateway ready
 - main:
   - tabpanel "Study":
     - form "Which study?":
@@ -30,7 +30,9 @@ CHOOSING = """
         - radio "month-12"
       - button "Begin"
     - region "Or pick one that has cines"
-- contentinfo: /Not a medical device/
+- contentinfo:
+  - paragraph:
+    - strong: Not a medical device.
 """
 
 WORKING = """
@@ -93,6 +95,7 @@ def test_a_study_is_begun_sent_and_left_by_keys_alone(page: Page, console: Conso
     chosen.value.set_files(files.colour)
     expect(line(page, 1)).to_have_attribute("data-state", "rejected", timeout=WAIT_MS)
     expect(page.locator("#spoken")).to_contain_text("Cine 1: Rejected")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible(timeout=WAIT_MS)
     for name in ("Pause", "Cine 1"):
         page.keyboard.press("Tab")
         assert focused(page).startswith(name)

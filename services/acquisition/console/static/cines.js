@@ -6,6 +6,7 @@ import { sendCine } from "./requests.js";
 
 const AT_A_TIME = 2;
 const STATES = {
+  queued: { sign: "…", word: "Waiting" },
   sending: { sign: "…", word: "Being read" },
   waiting: { sign: "…", word: "Waiting" },
   counts: { sign: "✓", word: "Accepted" },
@@ -120,7 +121,7 @@ export class Cines {
       byId("sent").prepend(make("li", {}, cine.line));
       byId("sent-title").hidden = false;
     }
-    const { sign, word } = STATES[cine.state] ?? { sign: "…", word: "Queued" };
+    const { sign, word } = STATES[cine.state];
     cine.line.className = `sent ${cine.state}`;
     cine.line.dataset.state = cine.state;
     cine.text.replaceChildren(
@@ -131,7 +132,7 @@ export class Cines {
 }
 
 function answerLines(cine) {
-  const { sign, word } = STATES[cine.state] ?? { sign: "…", word: "Queued" };
+  const { sign, word } = STATES[cine.state];
   return [
     make("p", { class: "verdict" }, mark(sign), word),
     cine.view ? make("p", { class: "told" }, make("strong", {}, cine.view), " ", make("span", {}, cine.confidence)) : "",
@@ -142,6 +143,6 @@ function answerLines(cine) {
 }
 
 function spoken(cine) {
-  const { word } = STATES[cine.state] ?? { word: "Queued" };
+  const { word } = STATES[cine.state];
   return [word, cine.view && `${cine.view} ${cine.confidence}`, ...cine.sentences].filter(Boolean).join(". ");
 }

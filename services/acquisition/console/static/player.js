@@ -4,8 +4,8 @@ import { byId, say } from "./elements.js";
 import { ask } from "./requests.js";
 
 const CANVAS_PX = 960; // of its longer side: a small film gets a fine outline too
-const OUTLINE_PX = 3;
-const OUTLINES = { counts: "#42e08c", usable: "#42e08c", unsure: "#ffc857", rejected: "#ff7b72" };
+const OUTLINE_PX = 5;
+const OUTLINES = { counts: "#42e08c", usable: "#42e08c", unsure: "#ffc857", rejected: "#ffa198" };
 const NO_PICTURE = "No picture yet.";
 const NO_SECTOR = "No picture: no single ultrasound sector was found in it.";
 
