@@ -9,11 +9,14 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.integration.kills import Outcome, kill_so_often
 
-KILLS = 8
+KILLS = 6
 
 
+@pytest.mark.timeout(400)  # what waits may wait a minute
 def test_killed_at_any_moment_they_lose_nothing_and_show_nothing_twice(tmp_path: Path) -> None:
     outcome = kill_so_often(tmp_path, KILLS, seed=1)
     assert outcome.faults == []
