@@ -27,7 +27,7 @@ from tests.builders import dicom_bytes, fan_frames
 from tests.integration.nodes import free_port, wait_for
 from tests.unit.acquisition.cases import PATIENT, UIDS
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 A_FILE, AGAIN_EVERY = 3, 7
 """Objects of an association; which of those acknowledged are sent once more, as by a scanner that heard nothing."""
 
@@ -99,7 +99,10 @@ class Victim:
 
     def wait(self) -> None:
         """Wait until it serves."""
-        wait_for(self.is_serving, START_TIMEOUT_S)
+        try:
+            wait_for(self.is_serving, START_TIMEOUT_S)
+        except AssertionError as error:
+            raise AssertionError(f"{self.module} does not serve: {self.log.read_text()}") from error
 
     def kill(self) -> None:
         """Kill it (SIGKILL)."""
