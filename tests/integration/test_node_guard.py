@@ -56,7 +56,7 @@ def test_with_a_thousand_idle_sockets_it_answers_within_a_second(tmp_path: Path)
 
 
 def assert_quick(node: Node) -> None:
-    """Ask for an echo, from the start of dcmtk to its end within a second; others have the machine too, so a few times."""
+    """Ask for an echo, from the start of dcmtk to its end within a second; others use the machine, so a few times."""
     took_s = []
     for _ in range(TRIES):
         begun_s = time.monotonic()
