@@ -22,7 +22,8 @@ def test_killed_at_any_moment_they_lose_nothing_and_show_nothing_twice(tmp_path:
     assert outcome.faults == []
     assert outcome.kills.total() >= KILLS
     assert {process for process, _ in outcome.kills} == {"node", "gateway"}
-    assert min(outcome.acknowledged, outcome.answered) > KILLS, "the kills came too early"
+    assert outcome.acknowledged > KILLS, "the kills came too early"
+    assert outcome.answered
     with closing(sqlite3.connect(tmp_path / "inbox" / "inbox.sqlite")) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
