@@ -120,7 +120,7 @@ def _print(overview: Overview, console: Console) -> None:
     if overview.oldest_waiting_s is not None:
         console.print(f"The oldest that waits has waited {overview.oldest_waiting_s:.0f} s.")
     for reason, count in sorted(overview.waiting.items()):
-        console.print(f"{count} wait because of {reason}.")
+        console.print(f"Waiting because of {reason}: {count}.")
     if overview.failed:
         console.print(_failed(overview.failed))
 

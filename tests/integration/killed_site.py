@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from tests.builders import dicom_bytes, fan_frames
 from tests.integration.nodes import free_port, wait_for
 from tests.unit.acquisition.cases import PATIENT, UIDS
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 A_FILE, AGAIN_EVERY = 3, 7
 """Objects of an association; which of those acknowledged are sent once more, as by a scanner that heard nothing."""
 
@@ -82,30 +83,47 @@ class Victim:
     settings: Mapping[str, str]
     log: Path
     mark: str
-    _process: subprocess.Popen[bytes] | None = None
+    _maker: subprocess.Popen[str] | None = None
+    _process: int = 0
 
     def start(self) -> None:
-        """Start it; it serves some seconds later."""
-        command = [sys.executable, "-m", self.module]
-        with self.log.open("wb") as sink:
-            environment = dict(os.environ) | dict(self.settings)
-            self._process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=sink)
+        """Start it; it serves some moments later."""
+        if self._maker is None:
+            command = [sys.executable, "-m", "tests.integration.prefork", self.module, str(self.log)]
+            environment, pipe = dict(os.environ) | dict(self.settings), subprocess.PIPE
+            self._maker = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True)
+        assert self._maker.stdin is not None
+        assert self._maker.stdout is not None
+        self.log.write_bytes(b"")
+        print(file=self._maker.stdin, flush=True)
+        self._process = int(self._maker.stdout.readline())
 
     def is_serving(self) -> bool:
         """Tell whether it has said so."""
-        assert self._process is not None
-        assert self._process.poll() is None, self.log.read_text()
+        assert self._is_there(), self.log.read_text()
         return self.mark in self.log.read_text()
 
     def wait(self) -> None:
         """Wait until it serves."""
-        wait_for(self.is_serving, START_TIMEOUT_S)
+        try:
+            wait_for(self.is_serving, START_TIMEOUT_S)
+        except AssertionError as error:
+            raise AssertionError(f"{self.module} does not serve: {self.log.read_text()}") from error
 
     def kill(self) -> None:
         """Kill it (SIGKILL)."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
+        os.kill(self._process, signal.SIGKILL)
+        wait_for(lambda: not self._is_there(), START_TIMEOUT_S)
+
+    def end(self) -> None:
+        """Kill it for good."""
+        if self._maker is not None:
+            with self._maker:
+                if self._process and self._is_there():
+                    self.kill()
+
+    def _is_there(self) -> bool:
+        return Path(f"/proc/{self._process}").exists()
 
 
 def uid_of(number: int) -> str:

@@ -158,7 +158,7 @@ class _Site:
         finally:
             self.is_over.set()
             for victim in self.victims.values():
-                victim.kill()
+                victim.end()
 
     def kill_one(self, draw: random.Random) -> Iterator[tuple[str, Moment]]:
         """Kill one while the others work, and start it again; give whom, and what had happened last."""

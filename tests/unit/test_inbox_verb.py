@@ -43,7 +43,7 @@ def test_it_counts_what_waits_and_lists_what_failed(inbox: Inbox, tmp_path: Path
     said = run(tmp_path).output
     for words in (
         "RECEIVED",
-        "1 wait because of UNAVAILABLE",
+        "Waiting because of UNAVAILABLE: 1",
         "The oldest that waits",
         "PIXELS_MISSING",
         str(entry.number),
