@@ -65,7 +65,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     assert certificates(folder / "etc/tls", "north", "127.0.0.1", "cart", "desk").returncode == 0
     shutil.copy(EDGE / "sites.yaml", folder / "etc")
     shutil.copy(ROOT / "deploy/trials/example.yaml", folder / "etc/trial.yaml")
-    (folder / "etc/study.key").write_text("5a" * 32)
+    for name in ("study.key", "pseudonym.key"):
+        (folder / "etc" / name).write_text("5a" * 32)
     text = (EDGE / "echoplane.env").read_text()
     for path, place in (("/etc/", folder / "etc"), ("/var/lib/", folder / "state"), ("/opt/", ROOT)):
         text = text.replace(f"{path}echoplane", str(place))
