@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from echoplane.v1 import study_pb2
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize
 
 from deploy.demo.gateway import Gateway
 from services.acquisition.console.shown import show_answer
@@ -23,7 +23,7 @@ from tests.builders import tiny_repository
 from tests.unit.models.tiny_synthesizer import write_synthesizer
 
 WAIT_MS = 60_000.0
-SIZE = {"width": 1440, "height": 900}
+SIZE = ViewportSize(width=1440, height=900)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.cines import StudyFiles, write_study
 from tests.browser.consoles import ROOT, chromium, gateway_with_studies, running_console
@@ -18,7 +18,7 @@ from tests.browser.steps import WAIT_MS, line, open_study, send
 
 PLACE = ROOT / "deploy" / "console"
 MOST_BYTES = 150_000
-_SIZE = {"width": 1440, "height": 900}
+_SIZE = ViewportSize(width=1440, height=900)
 _BEAT_MS = 1_200
 """A part of a beat, so that no picture shows a first frame."""
 
@@ -64,7 +64,7 @@ def _take(page: Page, name: str) -> None:
     PLACE.mkdir(exist_ok=True)
     page.mouse.move(0, 0)
     page.wait_for_timeout(_BEAT_MS)
-    page.screenshot(path=PLACE / f"{name}.jpg", type="jpeg", quality=78, full_page=True)
+    page.screenshot(path=PLACE / f"{name}.jpg", type="jpeg", quality=70, full_page=True)
 
 
 if __name__ == "__main__":

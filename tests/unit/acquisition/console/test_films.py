@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 
 from services.acquisition.console.films import Films, Reel
+from services.cine.cine import FloatArray
 from services.cine.errors import CineUnreadableError, Reason
 from services.cine.film import Film
 
 OUTLINE = np.array([[40, 20], [70, 60], [20, 60]], np.float32)
 
 
-def film(count: int = 3, outline: np.ndarray | None = OUTLINE) -> Film:
+def film(count: int = 3, outline: FloatArray | None = OUTLINE) -> Film:
     frames = np.zeros((count, 80, 100), np.uint8)
     frames[:, 30:50, 35:45] = np.arange(count)[:, None, None] * 40 + 100
-    return Film(frames, np.arange(count) * 40.0, outline)
+    return Film(frames, np.arange(count, dtype=np.float64) * 40.0, outline)
 
 
 def unreadable(data: bytes) -> Film:
