@@ -62,10 +62,17 @@ class Tape:
 
     last: Moment = Moment.STARTING
     turns: int = 0
+    _heard: dict[Moment, threading.Event] = field(default_factory=lambda: {each: threading.Event() for each in Moment})
 
     def tell(self, moment: Moment) -> None:
         """Say what happens now."""
         self.last, self.turns = moment, self.turns + 1
+        self._heard[moment].set()
+
+    def wait_for_next(self, moment: Moment, timeout_s: float) -> None:
+        """Wait until that happens the next time, or until the time is over."""
+        self._heard[moment].clear()
+        self._heard[moment].wait(timeout_s)
 
 
 @dataclass
@@ -199,7 +206,7 @@ class Scanner:
             self.sent_again += len(again)
             self.told += [number for number in told if number not in again]
             unsaid = [number for number in unsaid if number not in told]
-            time.sleep(0.0 if told else _REST_S)
+            time.sleep(_REST_S)
 
     def _send(self, numbers: list[int]) -> list[int]:
         """Send objects in one association, and give those that were acknowledged."""

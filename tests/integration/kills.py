@@ -40,13 +40,17 @@ SCANNERS = 2
 LONGEST_S = 4.0
 """Between the first that happens after both serve and the kill."""
 
+AIMED = [moment for moment in Moment if moment is not Moment.STARTING]
+AIMED_SHARE, SOON_S = 0.6, 0.05
+"""Of kills that come soon after one of these, drawn too, or when none comes; the others come at any time."""
+
 EARLY_SHARE = 0.1
 """Of kills that are followed by another before the process serves again."""
 
-MOST_UNREPORTED = 12
-"""Scanners wait while so many objects are: in a queue without an end nothing would be seen to come through."""
+MOST_UNREPORTED = 60
+"""Scanners wait while so many objects are: a queue without an end has no end."""
 
-END_TIMEOUT_S = 300.0
+END_TIMEOUT_S = 600.0
 _PROTOCOL = Path(__file__).parents[2] / "deploy" / "trials" / "example.yaml"
 
 
@@ -165,7 +169,11 @@ class _Site:
         name, is_early = draw.choice(sorted(self.victims)), draw.random() < EARLY_SHARE
         victim, turns = self.victims[name], self.tape.turns
         wait_for(lambda: self.tape.turns > turns, START_TIMEOUT_S)
-        time.sleep(draw.uniform(0.0, LONGEST_S))
+        if draw.random() < AIMED_SHARE:
+            self.tape.wait_for_next(draw.choice(AIMED), LONGEST_S)
+            time.sleep(draw.uniform(0.0, SOON_S))
+        else:
+            time.sleep(draw.uniform(0.0, LONGEST_S))
         last = self.tape.last
         victim.kill()
         yield name, last
