@@ -20,9 +20,10 @@ from services.cine.errors import ConfigError
 
 _MEANINGS = {
     State.RECEIVED: "the gateway has not answered yet",
-    State.ANSWERED: "the report has not been made or sent yet",
+    State.ANSWERED: "holds an identity still (unless it is kept), or the report has not been made or sent yet",
+    State.CLEANED: "without identity; the report has not been made or sent yet",
     State.REPORTED: "done; removed after the retention",
-    State.FAILED: "nothing more is done; removed after the retention",
+    State.FAILED: "nothing more is done; removed after the retention of failed ones",
 }
 
 Folder = Annotated[

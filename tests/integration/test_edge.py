@@ -86,7 +86,8 @@ def node(site: Site) -> Iterator[Node]:
         wait_for(lambda: process.poll() is not None or "Ctrl-C ends it" in log.read_text(), 90.0)
         assert "serves listed sites" in log.read_text(), log.read_text()
         inbox = site.folder / "state" / "inbox"
-        yield Node(int(site.given["ECHOPLANE_NODE_PORT"]), inbox, process, log)
+        port, metrics_port = (int(site.given[f"ECHOPLANE_NODE_{door}"]) for door in ("PORT", "METRICS_PORT"))
+        yield Node(port, inbox, process, log, metrics_port)
     finally:
         process.terminate()
         assert process.wait(60) == 0

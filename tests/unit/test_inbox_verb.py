@@ -56,7 +56,7 @@ def test_json_holds_the_same(inbox: Inbox, tmp_path: Path) -> None:
     keep(inbox, 1)
     entry = failed(inbox, 2)
     told = json.loads(run(tmp_path, "--json").stdout)
-    assert told["counts"] == {"RECEIVED": 1, "ANSWERED": 0, "REPORTED": 0, "FAILED": 1}
+    assert told["counts"] == {"RECEIVED": 1, "ANSWERED": 0, "CLEANED": 0, "REPORTED": 0, "FAILED": 1}
     assert told["oldest_waiting_s"] > 0
     assert [(each["number"], each["reason"]) for each in told["failed"]] == [(entry.number, "PIXELS_MISSING")]
 

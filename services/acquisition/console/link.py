@@ -63,7 +63,7 @@ class Link:
 
     def client(self) -> Client:
         """Open a connection of its own for one call: one that was lost tries again too late."""
-        return Client(self._address, self._tls, self._trial)
+        return Client(self._address, self._tls, self._trial, retry=None)  # the page itself asks again, and says so
 
     async def states(self) -> AsyncIterator[GatewayState]:
         """Give how the gateway is, then each change."""
