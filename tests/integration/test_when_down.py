@@ -16,7 +16,7 @@ from services.sync_client import SyncClient
 from tests.builders import dicom_bytes, fan_frames, tiny_repository
 from tests.certificates import DAY, Identity, issue
 from tests.integration.nodes import Node, free_port, running_node, storescu, wait_for
-from tests.integration.test_node_reports import PATIENCE_S, cine, is_sent, reports_in
+from tests.integration.test_node_reports import PATIENCE_S, cine, is_sent
 
 
 def site_files(folder: Path, authority: trustme.CA, own: Identity) -> dict[str, str]:
@@ -60,7 +60,7 @@ def test_while_the_gateways_certificate_has_ended_the_node_keeps_what_comes(tmp_
             with SyncClient(expired.address, tls) as client, pytest.raises(CallError, match="no gateway"):
                 client.predict_view(path)
         with running_gateway(tmp_path / "renewed.log", {"PORT": port} | gateway_files(tmp_path, authority, DAY)):
-            wait_for(lambda: reports_in(node), PATIENCE_S)
+            wait_for(lambda: node.reports(), PATIENCE_S)
 
 
 def test_each_answer_names_the_model_that_gave_it_also_after_a_change(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_each_answer_names_the_model_that_gave_it_also_after_a_change(tmp_path: 
         for number, repository in enumerate(models):
             with running_gateway(tmp_path / "log", {"PORT": port, "MODEL_REPOSITORY": str(repository)}) as gateway:
                 assert is_sent(node, cine(tmp_path, number)[0])
-                wait_for(lambda count=number: len(reports_in(node)) > count, PATIENCE_S)
+                wait_for(lambda count=number: len(node.reports()) > count, PATIENCE_S)
                 with SyncClient(gateway.address) as client:
                     named.append(client.predict_view(dicom_bytes(fan_frames())).model.sha256)
         kept = [json.loads(path.read_text()) for path in (node.inbox / "objects").glob("*.json")]
