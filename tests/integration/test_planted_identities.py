@@ -13,7 +13,10 @@ from tests.integration.planting import Outcome, run
 OBJECTS = 33
 """Over so many in a row every attribute of the profile's table has an identity."""
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # pydicom's, about what is planted
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # pydicom's, about what is planted
+    pytest.mark.timeout(400),
+]
 
 
 @pytest.fixture(scope="module")
