@@ -71,7 +71,7 @@ lint: .venv-dev/installed ## the same without tests
 test-unit: .venv-dev/installed ## the fast tests
 	@OMP_NUM_THREADS=1 $(DEV)/pytest tests/unit --numprocesses 2 --cov --cov-report=
 	@echo -n 'Per cent of services/cine that the unit tests cover: '
-	@$(DEV)/coverage report --include='services/cine/*' --fail-under=95 --format=total
+	@$(DEV)/python -m coverage report --include='services/cine/*' --fail-under=95 --format=total
 
 .PHONY: peers
 peers: .venv-dev/installed ## install what the tests talk to: a real Triton server, real dcmtk and dicom3tools, a browser
