@@ -127,6 +127,7 @@ class _Site:
             "PORT": node_port,
             "METRICS_PORT": 0,
             "INBOX": self.inbox,
+            "IDENTITY": "kept",  # so that objects are known again by their UIDs
             "LEAST_FREE_BYTES": 2**31,
             "REPORT_HOST": "127.0.0.1",
         }
@@ -212,7 +213,8 @@ class _Site:
         if self.states() != ["REPORTED"] * len(expected):
             outcome.faults.append(f"entries: {Counter(self.states())}, not {len(expected)} that are REPORTED")
         asked = {hashlib.sha256(self.asker.cines.data(number)).hexdigest() for number in self.asker.told}
-        found = [cine.sha256 for cine in Studies(self.record, KEY).get(STUDY).cines]
+        studies = Studies(self.record, KEY)
+        found = [cine.sha256 for cine in studies.get(studies.key("", STUDY)).cines]
         outcome.expect_once("cines in the study's record", found, asked)
 
 

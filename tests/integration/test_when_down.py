@@ -60,7 +60,7 @@ def test_while_the_gateways_certificate_has_ended_the_node_keeps_what_comes(tmp_
             with SyncClient(expired.address, tls) as client, pytest.raises(CallError, match="no gateway"):
                 client.predict_view(path)
         with running_gateway(tmp_path / "renewed.log", {"PORT": port} | gateway_files(tmp_path, authority, DAY)):
-            wait_for(lambda: node.reports(), PATIENCE_S)
+            wait_for(node.reports, PATIENCE_S)
 
 
 def test_each_answer_names_the_model_that_gave_it_also_after_a_change(tmp_path: Path) -> None:
