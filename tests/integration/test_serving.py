@@ -38,7 +38,8 @@ class Serving:
 
     @property
     def node(self) -> Node:
-        return Node(self.ports["ECHOPLANE_NODE_PORT"], self.inbox, self.process, self.log)
+        port, metrics_port = (self.ports[f"ECHOPLANE_NODE_{door}"] for door in ("PORT", "METRICS_PORT"))
+        return Node(port, self.inbox, self.process, self.log, metrics_port)
 
     def until_serving(self) -> None:
         def told() -> bool:
