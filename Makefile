@@ -42,7 +42,7 @@ demo: .venv/installed ## one cine after another through the whole service; pictu
 	@$(SERVE)/python -m deploy.demo
 
 .PHONY: serve
-serve: .venv/installed ## a site in the foreground: gRPC 50051, metrics 9464, DICOM 11112
+serve: .venv/installed ## a site in the foreground: gRPC 50051, metrics 9464, DICOM 11112, a page on 8080
 	@exec $(SERVE)/echoplane serve
 
 # ---- develop ------------------------------------------------------------------------------------------------------
