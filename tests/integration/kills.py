@@ -47,7 +47,7 @@ AIMED_SHARE, SOON_S = 0.6, 0.05
 EARLY_SHARE = 0.1
 """Of kills that are followed by another before the process serves again."""
 
-MOST_UNREPORTED = 60
+MOST_UNREPORTED = 20
 """Scanners wait while so many objects are: a queue without an end has no end."""
 
 END_TIMEOUT_S = 600.0
@@ -89,16 +89,17 @@ def kill_so_often(folder: Path, kills: int, seed: int, on_kill: Callable[[], obj
 
     Args:
         folder: of everything; empty.
-        kills: how many at least; the last may be two.
-        seed: draws whom and when.
+        kills: how many at least; the last may be a few more.
+        seed: draws who is first of both, and when.
         on_kill: called after each.
     """
     outcome, tape, draw = Outcome(), Tape(), random.Random(seed)
     with _archive(tape) as archive, _Site(folder, tape, archive).running() as site:
         while outcome.kills.total() < kills:
-            for kill in site.kill_one(draw):
-                outcome.kills[kill] += 1
-                on_kill()
+            for name in draw.sample(sorted(site.victims), len(site.victims)):
+                for kill in site.kill_one(name, draw):
+                    outcome.kills[kill] += 1
+                    on_kill()
         site.finish()
     site.look(outcome)
     return outcome
@@ -164,10 +165,9 @@ class _Site:
             for victim in self.victims.values():
                 victim.end()
 
-    def kill_one(self, draw: random.Random) -> Iterator[tuple[str, Moment]]:
+    def kill_one(self, name: str, draw: random.Random) -> Iterator[tuple[str, Moment]]:
         """Kill one while the others work, and start it again; give whom, and what had happened last."""
-        name, is_early = draw.choice(sorted(self.victims)), draw.random() < EARLY_SHARE
-        victim, turns = self.victims[name], self.tape.turns
+        victim, turns, is_early = self.victims[name], self.tape.turns, draw.random() < EARLY_SHARE
         wait_for(lambda: self.tape.turns > turns, START_TIMEOUT_S)
         if draw.random() < AIMED_SHARE:
             self.tape.wait_for_next(draw.choice(AIMED), LONGEST_S)
