@@ -47,7 +47,7 @@ AIMED_SHARE, SOON_S = 0.6, 0.05
 EARLY_SHARE = 0.1
 """Of kills that are followed by another before the process serves again."""
 
-MOST_UNREPORTED = 60
+MOST_UNREPORTED = 20
 """Scanners wait while so many objects are: a queue without an end has no end."""
 
 END_TIMEOUT_S = 600.0
