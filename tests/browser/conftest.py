@@ -26,25 +26,25 @@ WAIT_MS = 60_000.0
 SIZE = ViewportSize(width=1440, height=900)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def files(tmp_path_factory: pytest.TempPathFactory) -> StudyFiles:
     return write_study(tmp_path_factory.mktemp("cines"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """The shipped weights, and no generator."""
     with gateway_with_studies(tmp_path_factory.mktemp("gateway"), ROOT / "model_repository") as gateway:
         yield gateway
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def answers(gateway: Gateway, files: StudyFiles) -> dict[Path, dict[str, Any]]:
     """What the gateway says of each file without the console, as the page should show it."""
     required = read_protocol(PROTOCOL).required_views
@@ -60,13 +60,13 @@ def answers(gateway: Gateway, files: StudyFiles) -> dict[Path, dict[str, Any]]:
         return thread.submit(lambda: asyncio.run(ask())).result()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def console(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     with running_console(tmp_path_factory.mktemp("console"), gateway.address) as console:
         yield console
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def generating(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """A console before tiny weights that have learned nothing, a generator among them."""
     folder = tmp_path_factory.mktemp("generating")

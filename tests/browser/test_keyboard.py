@@ -77,6 +77,7 @@ def test_the_page_reads_well_without_being_seen(page: Page, console: Console) ->
 
 
 def test_a_study_is_begun_sent_and_left_by_keys_alone(page: Page, console: Console, files: StudyFiles) -> None:
+    page.on("filechooser", lambda chooser: None)  # told early, or Chromium opens one of its own before it hears of it
     page.goto(console.url)
     expect(page.get_by_label("baseline")).to_be_visible()
     page.keyboard.press("Tab")
