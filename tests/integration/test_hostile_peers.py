@@ -121,6 +121,7 @@ def status_of(node: Node, uid: str, dataset: bytes, sop_class: str = CLASSES[0])
     entity.dimse_timeout = DEADLINE_S
     entity.add_requested_context(CLASSES[0], ExplicitVRLittleEndian)
     association = entity.associate("127.0.0.1", node.port, ae_title="ECHOPLANE")
+    connection = association.dul.socket.socket  # pynetdicom forgets one that the peer ends without closing it
     asked = C_STORE()
     asked.MessageID, asked.Priority, asked.DataSet = 1, 2, BytesIO(dataset)
     asked._affected_sop_class_uid, asked._affected_sop_instance_uid = UID(sop_class), UID(uid)
@@ -132,8 +133,7 @@ def status_of(node: Node, uid: str, dataset: bytes, sop_class: str = CLASSES[0])
     finally:
         association._reactor_checkpoint.set()
         association.abort()
-        if association.dul.socket is not None:
-            association.dul.socket.close()
+        connection.close()
     return None if answer is None else int(answer.Status)
 
 
