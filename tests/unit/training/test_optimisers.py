@@ -44,3 +44,18 @@ def test_its_step_measures_what_adamw_would() -> None:
     KernelMuon([kernel], 1e-3, 0.0).step()
     rms = float((kernel.detach() - before).square().mean().sqrt())
     assert 0.1 * 1e-3 < rms < 1e-3  # AdamW's is 0.2 to 0.4 of the learning rate (Liu 2025, section 2.2)
+
+
+def test_its_steps_are_those_of_pytorch_up_to_bf16() -> None:
+    torch.manual_seed(3)
+    kernel = nn.Parameter(torch.randn(LEAST_CHANNELS, 2 * LEAST_CHANNELS, 3, 3))
+    matrix = nn.Parameter(kernel.detach().flatten(1).clone())
+    before = matrix.detach().clone()
+    ours = KernelMuon([kernel], 1e-2, 0.1)
+    theirs = torch.optim.Muon([matrix], 1e-2, 0.1, adjust_lr_fn="match_rms_adamw")
+    for _ in range(3):
+        kernel.grad = torch.randn_like(kernel)
+        matrix.grad = kernel.grad.flatten(1).clone()
+        ours.step(), theirs.step()
+    apart, moved = kernel.detach().flatten(1) - matrix.detach(), matrix.detach() - before
+    assert float(apart.norm() / moved.norm()) < 0.02
