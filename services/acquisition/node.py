@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import ssl
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from wsgiref.simple_server import WSGIServer
 
 import structlog
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
 from services.acquisition.deidentification.job import WARM_PARENT, Deidentify
 from services.acquisition.forward import Clean, Forwarder, Send
+from services.acquisition.gateway_tls import gateway_tls
 from services.acquisition.guard import Admit, Guard
 from services.acquisition.inbox import Inbox
 from services.acquisition.metrics import InboxCollector, NodeMetrics
@@ -25,11 +23,13 @@ from services.acquisition.store_scp import StoreScp, prepare_pynetdicom
 from services.acquisition.studies import read_key
 from services.acquisition.study_naming import Gateway, Naming
 from services.cine.budget import ReadLimits
-from services.cine.errors import ConfigError, UnauthenticatedError
-from services.client import Client, Tls
+from services.cine.errors import UnauthenticatedError
+from services.client import Client
 from services.runtime.access import METHODS
+from services.runtime.process import start_metrics, told_to_stop
 from services.runtime.sandbox import Sandbox, SandboxLimits
 from services.runtime.sites import Certificate, Sites
+from services.runtime.tls import client_tls, server_tls
 
 _END_S = 5.0
 """How long threads of associations may take to see that their sockets are closed."""
@@ -65,13 +65,16 @@ async def run(settings: NodeSettings) -> None:
         wake = partial(asyncio.get_running_loop().call_soon_threadsafe, forwarder.woken.set)
         scp = StoreScp(inbox, settings.title, settings.max_pdu_bytes, wake, gateway.limits, metrics=metrics)
         guard = Guard(settings.title, admit, scp.serve, settings.guard_limits, tls, metrics)
-        exporter = _start_metrics(settings, registry)
+        registry.register(InboxCollector(settings.inbox))
+        exporter = start_metrics(
+            settings.metrics_host, settings.metrics_port, registry, f"{settings.prefix}METRICS_PORT"
+        )
         port = await guard.open(settings.host, settings.port)
         counts = {state.lower(): count for state, count in inbox.counts().items()}
         _log.info("node_serving", port=port, metrics_port=exporter.server_port, **counts)
         forwarding = asyncio.create_task(forwarder.run())
         try:
-            await _told_to_stop()
+            await told_to_stop()
             _log.info("draining", timeout_s=settings.drain_timeout_s)
         finally:
             await guard.close(settings.drain_timeout_s)
@@ -81,20 +84,6 @@ async def run(settings: NodeSettings) -> None:
             await asyncio.get_running_loop().shutdown_default_executor()  # a step in hand needs the inbox
             exporter.shutdown()
     _log.info("stopped")
-
-
-def _start_metrics(settings: NodeSettings, registry: CollectorRegistry) -> WSGIServer:
-    """Serve what is counted and what is in the inbox to Prometheus; who gets an answer knows that the process lives."""
-    registry.register(InboxCollector(settings.inbox))
-    try:
-        server, _ = start_http_server(settings.metrics_port, settings.metrics_host, registry)
-    except OSError as error:
-        raise ConfigError(
-            found=f"{settings.metrics_host}:{settings.metrics_port} taken",
-            expected="a free port",
-            advice="Set ECHOPLANE_NODE_METRICS_PORT to another.",
-        ) from error
-    return server
 
 
 async def check(settings: NodeSettings) -> str:
@@ -109,12 +98,8 @@ async def check(settings: NodeSettings) -> str:
 
 def _gateway(settings: NodeSettings) -> Gateway:
     """Give the way to the gateway."""
-    tls = None
-    if settings.gateway_ca_file is not None:
-        own = settings.tls_certificate_file, settings.tls_key_file
-        tls = Tls(_read(settings.gateway_ca_file), *(None if path is None else _read(path) for path in own))
     return Gateway(
-        connect=partial(Client, settings.gateway_address, tls, settings.trial),
+        connect=partial(Client, settings.gateway_address, gateway_tls(settings), settings.trial),
         naming=Naming(settings.trial, settings.subject_code_attribute, settings.visit_attribute),
         limits=replace(ReadLimits(), max_bytes=settings.max_object_bytes),
         timeout_s=settings.gateway_timeout_s,
@@ -141,19 +126,9 @@ def _send(settings: NodeSettings) -> Send | None:
         return None
     tls = None
     if settings.report_ca_file is not None:
-        tls = ssl.create_default_context(cadata=_read(settings.report_ca_file).decode("ascii", "replace"))
-        if settings.tls_certificate_file is not None:
-            tls.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
+        names = f"{settings.prefix}REPORT_CA_FILE, _TLS_CERTIFICATE_FILE and _TLS_KEY_FILE"
+        tls = client_tls(names, settings.report_ca_file, settings.tls_certificate_file, settings.tls_key_file)
     return Archive(settings.report_host, settings.report_port, settings.report_title, settings.title, tls).send
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            found=f"no readable {path}", expected="a PEM file", advice="Check the TLS settings."
-        ) from error
 
 
 def _admit(settings: NodeSettings) -> Admit:
@@ -178,27 +153,6 @@ def listed(sites: Sites) -> Admit:
 
 
 def _server_tls(settings: NodeSettings) -> ssl.SSLContext | None:
-    """Make what scanners are met with: certificates on both sides, TLS 1.2 or later (PS3.15 annex B, BCP 195)."""
-    if settings.tls_certificate_file is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_REQUIRED
-    try:
-        context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
-        context.load_verify_locations(settings.tls_client_ca_file)
-    except OSError as error:  # ssl.SSLError is one
-        raise ConfigError(
-            found="TLS files that cannot be read or do not fit",
-            expected="a certificate, its own key, and an authority, as PEM",
-            advice="Check ECHOPLANE_NODE_TLS_CERTIFICATE_FILE, _TLS_KEY_FILE and _TLS_CLIENT_CA_FILE.",
-        ) from error
-    return context
-
-
-async def _told_to_stop() -> None:
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
-    await told.wait()
+    """Make what scanners are met with: certificates on both sides."""
+    own = settings.tls_certificate_file, settings.tls_key_file
+    return None if own[0] is None else server_tls(settings.prefix, own[0], own[1], settings.tls_client_ca_file)

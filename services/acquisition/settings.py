@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 from pydicom.datadict import dictionary_VR, tag_for_keyword
@@ -84,7 +84,6 @@ class NodeSettings(ProcessSettings):
     report_title: str = Field("ARCHIVE", pattern=TITLE, description="AE title of that archive")
     send_objects: bool = Field(True, description="objects whose identity was removed go to that archive too")
     report_ca_file: Path | None = Field(None, description="PEM; authority of the archive's certificate, turns TLS on")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
 
     @field_validator("subject_code_attribute", "visit_attribute")
     @classmethod

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import ssl
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from threading import Thread
-from wsgiref.simple_server import WSGIServer
 
 import grpc
 import structlog
 from echoplane.v1 import study_pb2, study_pb2_grpc, synthesis_pb2, synthesis_pb2_grpc, view_pb2, view_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
 from services.cine.errors import ConfigError
 from services.gateway.assess import Assessor
@@ -33,10 +28,12 @@ from services.models.recalibration import recalibrated
 from services.models.spec import VIEW_CLASSIFIER
 from services.models.triton_backend import connect_triton
 from services.runtime.access import METHODS, AccessInterceptor
+from services.runtime.process import start_metrics, told_to_stop
 from services.runtime.rpc import Admission, ErrorInterceptor
 from services.runtime.sandbox import Sandbox, SandboxLimits
 from services.runtime.settings import Profile
 from services.runtime.sites import Sites
+from services.runtime.tls import read_pem, server_tls
 
 SERVICE = view_pb2.DESCRIPTOR.services_by_name["ViewService"].full_name
 SYNTHESIS_SERVICE = synthesis_pb2.DESCRIPTOR.services_by_name["SynthesisService"].full_name
@@ -153,7 +150,7 @@ async def _run(
     if settings.profile is Profile.DEMO:
         reflection.enable_server_reflection(names, server)
     port = _bind(server, settings)
-    exporter, _ = _start_metrics(settings, registry)
+    exporter = start_metrics(settings.host, settings.metrics_port, registry, f"{settings.prefix}METRICS_PORT")
     await _tell_readiness(service, synthesis, healthy)
     await server.start()
     if synthesis is not None:
@@ -162,7 +159,7 @@ async def _run(
     identity = service.assessor.backend.identity
     _log.info("serving", port=port, metrics_port=exporter.server_port, model=identity.name, sha256=identity.sha256)
     try:
-        await _told_to_stop()
+        await told_to_stop()
         _log.info("draining", timeout_s=settings.drain_timeout_s)
     finally:
         readiness.cancel()
@@ -189,9 +186,9 @@ def _bind(server: grpc.aio.Server, settings: GatewaySettings) -> int:
     try:
         if settings.tls_certificate_file is None or settings.tls_key_file is None:
             return server.add_insecure_port(address)
-        pair = _read(settings.tls_key_file), _read(settings.tls_certificate_file)
-        authority = None if settings.tls_client_ca_file is None else _read(settings.tls_client_ca_file)
         _check_tls(settings)
+        pair = read_pem(settings.tls_key_file), read_pem(settings.tls_certificate_file)
+        authority = None if settings.tls_client_ca_file is None else read_pem(settings.tls_client_ca_file)
         credentials = grpc.ssl_server_credentials([pair], authority, require_client_auth=authority is not None)
         return server.add_secure_port(address, credentials)
     except RuntimeError as error:
@@ -202,38 +199,8 @@ def _bind(server: grpc.aio.Server, settings: GatewaySettings) -> int:
 
 def _check_tls(settings: GatewaySettings) -> None:
     """Hold the PEM files to one another; gRPC itself only fails to bind."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        if settings.tls_certificate_file is not None:
-            context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
-        if settings.tls_client_ca_file is not None:
-            context.load_verify_locations(settings.tls_client_ca_file)
-    except ssl.SSLError as error:
-        raise ConfigError(
-            found=f"TLS files that do not fit ({error.reason})",
-            expected="a certificate, its own key, and an authority, as PEM",
-            advice="Check ECHOPLANE_GATEWAY_TLS_CERTIFICATE_FILE, _TLS_KEY_FILE and _TLS_CLIENT_CA_FILE.",
-        ) from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            found=f"no readable {path}", expected="a PEM file", advice="Check the TLS settings."
-        ) from error
-
-
-def _start_metrics(settings: GatewaySettings, registry: CollectorRegistry) -> tuple[WSGIServer, Thread]:
-    try:
-        return start_http_server(settings.metrics_port, settings.host, registry)
-    except OSError as error:
-        raise ConfigError(
-            found=f"{settings.host}:{settings.metrics_port} taken",
-            expected="a free port",
-            advice="Set ECHOPLANE_GATEWAY_METRICS_PORT to another.",
-        ) from error
+    if settings.tls_certificate_file is not None:
+        server_tls(settings.prefix, settings.tls_certificate_file, settings.tls_key_file, settings.tls_client_ca_file)
 
 
 async def _follow_readiness(
@@ -259,14 +226,6 @@ async def _tell_readiness(
     for name, is_it in is_ready.items():
         status = health_pb2.HealthCheckResponse.SERVING if is_it else health_pb2.HealthCheckResponse.NOT_SERVING
         await healthy.set(name, status)
-
-
-async def _told_to_stop() -> None:
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
-    await told.wait()
 
 
 def _sandbox_limits(settings: GatewaySettings) -> SandboxLimits:

@@ -94,7 +94,6 @@ class GatewaySettings(ProcessSettings):
     tls_certificate_file: Path | None = Field(None, description="PEM; with the key turns TLS on")
     tls_key_file: Path | None = Field(None, description="PEM")
     tls_client_ca_file: Path | None = Field(None, description="PEM; turns mutual TLS on")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:

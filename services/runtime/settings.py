@@ -6,9 +6,9 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.cine.errors import ConfigError
 
@@ -26,6 +26,8 @@ class ProcessSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     prefix: ClassVar[str]
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None) -> Self:

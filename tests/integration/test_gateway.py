@@ -227,7 +227,7 @@ async def test_tls_alone_answers_whoever_trusts_the_server(
         ({"PROT": "1"}, "ECHOPLANE_GATEWAY_PROT"),
         ({"PORT": "70000"}, "ECHOPLANE_GATEWAY_PORT"),
         ({"TLS_KEY_FILE": "key.pem"}, "certificate"),
-        ({"TLS_CERTIFICATE_FILE": "README.md", "TLS_KEY_FILE": "README.md"}, "TLS files that do not fit"),
+        ({"TLS_CERTIFICATE_FILE": "README.md", "TLS_KEY_FILE": "README.md"}, "do not fit"),
         ({"PROVIDER": "CUDA"}, "CUDAExecutionProvider"),
         ({"MODEL_REPOSITORY": "nowhere"}, "model repository"),
         ({"BACKEND": "triton", "TRITON_ADDRESS": "127.0.0.1:1"}, "Triton"),

@@ -13,8 +13,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.acquisition.console.settings import ConsoleSettings
 from services.acquisition.console.words import AWAY, REASONS, trouble
-from services.cine.errors import ConfigError, Reason
-from services.client import CallError, Client, Tls
+from services.acquisition.gateway_tls import gateway_tls
+from services.cine.errors import Reason
+from services.client import CallError, Client
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _STUDIES = study_pb2.DESCRIPTOR.services_by_name["StudyService"].full_name
@@ -57,7 +58,7 @@ class Link:
 
     def __init__(self, settings: ConsoleSettings) -> None:
         self._address, self._trial = settings.gateway_address, settings.trial
-        self._tls = _tls(settings)
+        self._tls = gateway_tls(settings)
         self._changed, self._answered = asyncio.Event(), asyncio.Event()
         self.state = GatewayState()
 
@@ -137,17 +138,3 @@ async def _is_serving(stub: Any, service: str) -> bool:
             return False
         raise
     return bool(answer.status == _SERVING)
-
-
-def _tls(settings: ConsoleSettings) -> Tls | None:
-    if settings.gateway_ca_file is None:
-        return None
-    paths = (settings.gateway_ca_file, settings.tls_certificate_file, settings.tls_key_file)
-    try:
-        return Tls(*(path.read_bytes() for path in paths if path is not None))
-    except OSError as error:
-        raise ConfigError(
-            found="a PEM file that cannot be read",
-            expected="authority, certificate and key",
-            advice="Check ECHOPLANE_CONSOLE_GATEWAY_CA_FILE, _TLS_CERTIFICATE_FILE and _TLS_KEY_FILE.",
-        ) from error

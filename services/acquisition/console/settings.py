@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -32,7 +32,6 @@ class ConsoleSettings(ProcessSettings):
     max_running: int = Field(2, ge=1, le=64, description="files sent to the gateway at the same time")
     max_queued: int = Field(16, ge=0, le=4096, description="files that may wait for that; the page sends more later")
     max_films: int = Field(32, ge=1, le=1024, description="cines kept in memory for the screen; the oldest go first")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
 
     @model_validator(mode="after")
     def _nobody_from_elsewhere(self) -> Self:

@@ -36,7 +36,9 @@ def test_variables_are_read_from_what_is_passed_in_whatever_their_case() -> None
 
 @pytest.mark.parametrize("name", ["LAMP_BULB", "LAMP_", "LAMP_BULBS_", "lamp_bulbz"])
 def test_a_misspelt_variable_stops_the_start_and_is_named(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"{name.upper()}.*expected one of LAMP_BULBS, LAMP_GLOW_S, LAMP_NAME"):
+    with pytest.raises(
+        ConfigError, match=f"{name.upper()}.*expected one of LAMP_BULBS, LAMP_GLOW_S, LAMP_LOG_LEVEL, LAMP_NAME"
+    ):
         LampSettings.load({name: "2"})
 
 
