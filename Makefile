@@ -79,11 +79,12 @@ peers: .venv-dev/installed ## install what the tests talk to: a real Triton serv
 	@tests/integration/dcmtk.sh
 	@tests/browser/chromium.sh
 
-# The unit tests' coverage counts with that of the others, which want the machine for themselves: one process. A target runs
-# once in one call of make, so `make check test` runs the unit tests once.
+# The others run a file in one process, two at a time, but for those that want the machine for themselves. Coverage is
+# counted over all. A target runs once in one call of make, so `make check test` runs the unit tests once.
 .PHONY: test
 test: .venv/installed peers test-unit ## every test that CI runs, a real Triton server included
-	@OMP_NUM_THREADS=1 $(DEV)/pytest --ignore=tests/unit --cov --cov-append --cov-report=term:skip-covered --cov-fail-under=85
+	@OMP_NUM_THREADS=1 $(DEV)/pytest --ignore=tests/unit -m 'not alone' --numprocesses 2 --dist loadfile --cov --cov-append --cov-report=
+	@OMP_NUM_THREADS=1 $(DEV)/pytest --ignore=tests/unit -m alone --cov --cov-append --cov-report=term:skip-covered --cov-fail-under=85
 
 .PHONY: bench
 bench: .venv-dev/installed ## ratios against named baselines, measured in one run

@@ -13,6 +13,8 @@ from services.cine.errors import Reason
 from tests.fuzz.bombs import BOMBS
 from tests.fuzz.storm import Storm, cases, rage, verdicts
 
+pytestmark = pytest.mark.alone
+
 CASES = 500
 PROMISES = ("answers that are not typed", "p99 of an answer", "gateway grows by", "warm parent grows by")
 

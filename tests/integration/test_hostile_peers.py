@@ -24,6 +24,8 @@ from services.acquisition.store_scp import CLASSES
 from tests.integration.nodes import Node, echoscu, running_node, wait_for
 from tests.integration.test_node_guard import associated, connected, rest_of
 
+pytestmark = pytest.mark.alone
+
 NOT_THAT_OBJECT, CANNOT_UNDERSTAND = 0xA900, 0xC000
 ABSTRACT_SYNTAX_NOT_SUPPORTED = 3
 APPLICATION = struct.pack(">BxH", 0x10, 21) + b"1.2.840.10008.3.1.1.1"

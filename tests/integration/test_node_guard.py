@@ -15,6 +15,8 @@ import pytest
 from tests.integration.nodes import Node, echoscu, running_node, storescu, wait_for
 from tests.unit.acquisition.cases import source_bytes
 
+pytestmark = pytest.mark.alone
+
 IDLE, TRIES = 1_000, 5
 REQUEST = struct.pack(">BxLHH16s16s32x", 1, 68, 1, 0, b"ECHOPLANE".ljust(16), b"CART".ljust(16))
 """An association request up to its first item."""

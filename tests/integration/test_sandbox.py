@@ -34,6 +34,8 @@ from tests.builders import (
 )
 from tests.fuzz.pairs import CODECS, try_pairs
 
+pytestmark = pytest.mark.alone
+
 OPTIONS = IntakeOptions()
 GOOD = dicom_bytes(fan_frames(12, 64, 80))
 SLOW = gif_bomb(1_500, 640)

@@ -17,6 +17,8 @@ from tests.integration.test_synthesis import settings_of
 from tests.unit.models.copy_scenes import write_index
 from tests.unit.models.tiny_synthesizer import sha256_of, write_synthesizer
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(autouse=True)
 def usual_environment(monkeypatch: pytest.MonkeyPatch) -> None:
