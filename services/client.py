@@ -45,8 +45,15 @@ _NOBODY_THERE = (
 _BROKEN_OFF = "Internal error from Core"
 """What grpc.aio may say of a connection that ends while it writes (grpc/grpc issue 36066)."""
 _DETAILS_KEY = "grpc-status-details-bin"
-_CHANNEL = [("grpc.initial_reconnect_backoff_ms", 500), ("grpc.max_reconnect_backoff_ms", 2000)]
-"""By itself gRPC waits up to two minutes before it looks whether a gateway is back."""
+_CHANNEL = [
+    ("grpc.initial_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+]
+"""By itself gRPC waits up to two minutes before it looks whether a gateway is back, and for ever on a connection that a
+firewall has forgotten: while a call waits, both ends ask now and then whether the other is there."""
 
 _Request = TypeVar("_Request")
 _Answer = TypeVar("_Answer")

@@ -8,5 +8,11 @@ from services.acquisition.node import run
 from services.acquisition.settings import NodeSettings
 from services.runtime.process import run_process
 
+
+def main() -> int:
+    """Run the node; gives the exit code."""
+    return run_process(NodeSettings.load, run)
+
+
 if __name__ == "__main__":
-    sys.exit(run_process(NodeSettings.load, run))
+    sys.exit(main())

@@ -16,7 +16,13 @@ _M_MMAP_THRESHOLD = -3  # malloc.h
 _LARGE_BYTES = 256 * 1024
 """As large as a chunk of a cine: such blocks go back to the system as soon as they are freed."""
 
-if __name__ == "__main__":
+
+def main() -> int:
+    """Run the gateway; gives the exit code."""
     if hasattr(libc := ctypes.CDLL(None), "mallopt"):  # else glibc keeps what large cines have once needed
         libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
-    sys.exit(run_process(GatewaySettings.load, serve))
+    return run_process(GatewaySettings.load, serve)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

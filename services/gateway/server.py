@@ -43,6 +43,15 @@ _READINESS_PERIOD_S = 2.0
 _DAY_S = 86_400.0
 _MAX_MESSAGE_BYTES = 64 * 2**20
 """gRPC refuses larger ones by itself, with no reason; up to here a chunk that is too large hears what is allowed."""
+_OPTIONS = [
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+]
+"""A caller who is gone without a word is found within 30 s and loses its place in the queue; callers may ask as often."""
 
 _log = structlog.get_logger()
 
@@ -134,7 +143,7 @@ async def _run(
 ) -> None:
     server = grpc.aio.server(
         interceptors=_interceptors(settings),
-        options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES)],
+        options=_OPTIONS,
     )
     healthy = health.aio.HealthServicer()
     view_pb2_grpc.add_ViewServiceServicer_to_server(service, server)

@@ -8,5 +8,11 @@ from services.acquisition.console.server import run
 from services.acquisition.console.settings import ConsoleSettings
 from services.runtime.process import run_process
 
+
+def main() -> int:
+    """Run the console; gives the exit code."""
+    return run_process(ConsoleSettings.load, run)
+
+
 if __name__ == "__main__":
-    sys.exit(run_process(ConsoleSettings.load, run))
+    sys.exit(main())
