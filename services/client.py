@@ -50,6 +50,7 @@ _CHANNEL = [
     ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),
 ]
 """By itself gRPC waits up to two minutes before it looks whether a gateway is back, and for ever on a connection that a

@@ -48,10 +48,11 @@ _OPTIONS = [
     ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
 ]
-"""A caller who is gone without a word is found within 30 s and loses its place in the queue; callers may ask as often."""
+"""A caller who is gone without a word is found within 30 s and loses its place in the queue; callers may ask too."""
 
 _log = structlog.get_logger()
 
