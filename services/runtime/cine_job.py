@@ -32,11 +32,10 @@ Read = Callable[[memoryview, IntakeOptions], Intake]
 
 
 @dataclass(frozen=True)
-class TakeIn:
-    """Read, validate, select and preprocess one cine; a `border.Job`."""
+class CineJob:
+    """What is asked of one cine; with `kind` and `decode` a `border.Job`."""
 
     intake: IntakeOptions
-    kind = KIND
 
     @property
     def limits(self) -> ReadLimits:
@@ -45,7 +44,29 @@ class TakeIn:
 
     def options(self) -> Header:
         """Put the options into JSON's types."""
-        return encode_options(self.intake)
+        return {
+            "claimed_format": self.intake.claimed_format,
+            "selection": self.intake.selection,
+            "max_frames": self.intake.max_frames,
+            "limits": vars(self.intake.limits),
+        }
+
+
+def decode_options(told: Header) -> IntakeOptions:
+    """Read what `CineJob.options` made."""
+    claimed = told["claimed_format"]
+    return IntakeOptions(
+        claimed_format=None if claimed is None else CineFormat(claimed),
+        selection=Selection(told["selection"]),
+        max_frames=told["max_frames"],
+        limits=ReadLimits(**told["limits"]),
+    )
+
+
+class TakeIn(CineJob):
+    """Read, validate, select and preprocess one cine."""
+
+    kind = KIND
 
     def decode(self, header: Header, body: memoryview) -> Intake:
         """Give the cine that a child took in; the arrays are copies."""
@@ -59,27 +80,6 @@ class TakeIn:
         )
         _check(intake)
         return intake
-
-
-def encode_options(options: IntakeOptions) -> Header:
-    """Put what is wanted of a cine into JSON's types."""
-    return {
-        "claimed_format": options.claimed_format,
-        "selection": options.selection,
-        "max_frames": options.max_frames,
-        "limits": vars(options.limits),
-    }
-
-
-def decode_options(told: Header) -> IntakeOptions:
-    """Read what `encode_options` made."""
-    claimed = told["claimed_format"]
-    return IntakeOptions(
-        claimed_format=None if claimed is None else CineFormat(claimed),
-        selection=Selection(told["selection"]),
-        max_frames=told["max_frames"],
-        limits=ReadLimits(**told["limits"]),
-    )
 
 
 def work_of(read: Read = take_in) -> Work:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import mmap
-from dataclasses import dataclass
 
 import numpy as np
 
-from services.cine.budget import ReadLimits
 from services.cine.film import MOST_FRAMES, MOST_SIDE_PX, Film, make_film
-from services.cine.intake import IntakeOptions
 from services.runtime.border import Header, Layout, read_arrays, write_arrays
-from services.runtime.cine_job import decode_options, encode_options
+from services.runtime.cine_job import CineJob, decode_options
 
 KIND = "film"
 
@@ -22,21 +19,10 @@ _ARRAYS: Layout = {
 }
 
 
-@dataclass(frozen=True)
-class MakeFilm:
-    """Make one cine fit to be looked at; a `border.Job`."""
+class MakeFilm(CineJob):
+    """Make one cine fit to be looked at."""
 
-    intake: IntakeOptions
     kind = KIND
-
-    @property
-    def limits(self) -> ReadLimits:
-        """What the cine may cost."""
-        return self.intake.limits
-
-    def options(self) -> Header:
-        """Put the options into JSON's types."""
-        return encode_options(self.intake)
 
     def decode(self, header: Header, body: memoryview) -> Film:
         """Give the film that a child made; the arrays are copies."""
