@@ -4,7 +4,7 @@ import { byId, make, mark, say } from "./elements.js";
 import { post } from "./requests.js";
 
 const NOTHING_KEPT = "The gateway has no trial protocol: views are named, but no study is kept.";
-const LOOKING = "The trial's protocol is not known yet: the gateway has not answered.";
+const LOOKING = "The trial's protocol is not known yet.";
 
 export class Chooser {
   #chosen;
