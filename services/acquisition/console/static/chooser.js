@@ -5,6 +5,7 @@ import { post } from "./requests.js";
 
 const NOTHING_KEPT = "The gateway has no trial protocol: views are named, but no study is kept.";
 const LOOKING = "The trial's protocol is not known yet.";
+const FIRST = "Say first which study it is, then drop the cines again.";
 
 export class Chooser {
   #chosen;
@@ -26,6 +27,12 @@ export class Chooser {
   open() {
     byId("subject-code").value = "";
     this.#ask(null);
+    byId("subject-code").focus();
+  }
+
+  /** Say that cines came before their study was known. */
+  askFirst() {
+    say(byId("name-trouble"), FIRST);
     byId("subject-code").focus();
   }
 

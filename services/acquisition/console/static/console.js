@@ -92,7 +92,8 @@ function startDrop() {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     byId("drop").classList.remove("over");
-    if (study !== null) cines.add(event.dataTransfer.files);
+    if (study === null) chooser.askFirst();
+    else cines.add(event.dataTransfer.files);
   });
 }
 
