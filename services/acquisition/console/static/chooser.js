@@ -20,7 +20,7 @@ export class Chooser {
       event.preventDefault();
       this.#submit();
     });
-    byId("name-other").addEventListener("click", () => this.#ask(null));
+    byId("name-other").addEventListener("click", () => this.open());
   }
 
   /** Ask for a study again. */
@@ -55,7 +55,10 @@ export class Chooser {
   showStudies(studies) {
     byId("arriving-none").hidden = studies.length > 0;
     byId("arriving-list").hidden = studies.length === 0;
-    byId("arriving-list").replaceChildren(...studies.map((study) => this.#line(study)));
+    const list = byId("arriving-list");
+    const focused = list.contains(document.activeElement) ? document.activeElement.dataset.study : "";
+    list.replaceChildren(...studies.map((study) => this.#line(study)));
+    if (focused) list.querySelector(`[data-study="${focused}"]`)?.focus();
   }
 
   #line(study) {
@@ -63,7 +66,7 @@ export class Chooser {
     const [sign, word] = study.is_complete ? ["✓", "complete"] : ["○", "not complete"];
     const time = new Date(1000 * study.last_s).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
     const cines = study.cines === 1 ? "1 cine" : `${study.cines} cines`;
-    const button = make("button", { type: "button", class: `study ${study.is_complete ? "done" : ""}` },
+    const button = make("button", { type: "button", class: `study ${study.is_complete ? "done" : ""}`, "data-study": study.study },
       make("span", { class: "name" }, name),
       make("span", { class: "facts" }, `${cines}, last at ${time} `),
       make("span", { class: "word" }, mark(sign), word));
@@ -82,7 +85,7 @@ export class Chooser {
     say(byId("name-title"), unnamed ? "Name this study" : this.#protocol ? "Which study?" : "No study");
     say(byId("name-hint"), byId("name-submit").disabled ? LOOKING : hint);
     say(byId("name-submit"), unnamed ? "Name it and go on" : this.#protocol ? "Begin" : "Name views only");
-    say(byId("name-trouble"), "");
+    this.#complain("");
     byId("name-other").hidden = unnamed === null;
     if (unnamed) byId("subject-code").focus();
   }
@@ -93,9 +96,13 @@ export class Chooser {
     const wanted = { study: this.#unnamed?.study ?? "", subject_code: byId("subject-code").value, visit };
     const told = await post("/api/study", wanted);
     const words = told.trouble?.words ?? told.words ?? "";
-    say(byId("name-trouble"), words);
-    byId("subject-code").setAttribute("aria-invalid", String(words !== ""));
+    this.#complain(words);
     if (words) byId("subject-code").focus();
     else this.#chosen(told);
+  }
+
+  #complain(words) {
+    say(byId("name-trouble"), words);
+    byId("subject-code").setAttribute("aria-invalid", String(words !== ""));
   }
 }
