@@ -142,7 +142,8 @@ class _Site:
         cines, numbers = Cines(folder), itertools.count()
         self.scanners = [Scanner(cines, numbers, node_port, tape, self.has_room, self.is_over) for _ in range(SCANNERS)]
         self.asker = Asker(cines, f"127.0.0.1:{port}", tape, self.is_over)
-        self.threads = [threading.Thread(target=each.run, daemon=True) for each in (*self.scanners, self.asker)]
+        runs = (*(scanner.run for scanner in self.scanners), self.asker.run)
+        self.threads = [threading.Thread(target=run, daemon=True) for run in runs]
 
     def told(self) -> list[int]:
         """Give the numbers of all objects that the node has acknowledged."""
