@@ -64,5 +64,5 @@ def test_a_folder_is_no_cine_and_the_page_says_so(page: Page, console: Console, 
     (tmp_path / "cine.dcm").write_bytes(b"in a folder")
     drag(page, page.locator("#drop"), [tmp_path], "dragEnter", "dragOver", "drop")
     expect(line(page, 1)).to_have_attribute("data-state", "trouble")
-    expect(page.get_by_role("article", name="Cine on the screen")).to_contain_text("cannot be read")
+    expect(page.get_by_role("article", name="Cine on the screen")).to_contain_text("drop the cines themselves")
     expect(sent(page)).to_have_count(1)

@@ -2,7 +2,7 @@
 
 const GONE = "The console on this computer does not answer: start it again.";
 const GONE_RETRY_S = 3;
-const UNREADABLE = "It cannot be read: a folder, or a file that has changed. Drop the cines themselves again.";
+const UNREADABLE = "A folder, or a file that has changed: drop the cines themselves again.";
 
 /** The addresses' words for a study: its name, or what the list calls it. */
 export function studyQuery(study) {
