@@ -78,7 +78,7 @@ def test_a_listed_sites_cine_gets_its_view_and_the_study_turns_green(page: Page,
         expect(page.locator("#summary")).to_have_text("Complete: every view is there.")
         expect(page.locator("#film")).to_be_visible()
         page.get_by_role("button", name="Change study").click()
-        expect(page.get_by_role("button", name="S05-001 · baseline")).to_contain_text("complete")
+        expect(page.get_by_role("button", name="S05-001 · baseline")).to_have_class("study done")
 
 
 @pytest.mark.parametrize(
