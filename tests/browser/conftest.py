@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from echoplane.v1 import study_pb2
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize, expect
 
 from deploy.demo.gateway import Gateway
 from services.acquisition.console.shown import show_answer
@@ -24,6 +24,8 @@ from tests.unit.models.tiny_synthesizer import write_synthesizer
 
 WAIT_MS = 60_000.0
 SIZE = ViewportSize(width=1440, height=900)
+
+expect.set_options(timeout=WAIT_MS)  # its own five seconds are too few for a busy machine
 
 
 @pytest.fixture(scope="package")

@@ -44,3 +44,21 @@ def sent(page: Page) -> Locator:
 def required(page: Page, view: str) -> Locator:
     """Find the line of a required view."""
     return page.get_by_role("list", name="Required views").get_by_role("listitem").filter(has_text=view)
+
+
+def focused(page: Page) -> str:
+    """Say what has the focus: its name as it is read out, or its text."""
+    name: str = page.evaluate(
+        "() => { const at = document.activeElement;"
+        " return at.getAttribute('aria-label') ?? at.labels?.[0]?.textContent.trim() ?? at.textContent.trim(); }"
+    )
+    return name
+
+
+def has_outline(page: Page) -> bool:
+    """Say whether the focus is seen."""
+    seen: bool = page.evaluate(
+        "() => { const at = document.activeElement; const frame = at.matches('[type=radio]') ? at.parentElement : at;"
+        " return parseFloat(getComputedStyle(frame).outlineWidth) >= 3; }"
+    )
+    return seen

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.cines import StudyFiles
 from tests.browser.consoles import Console
-from tests.browser.steps import WAIT_MS, line, open_study, send
+from tests.browser.steps import WAIT_MS, focused, has_outline, line, open_study, send
 
 pytestmark = pytest.mark.timeout(180, func_only=True)
 
@@ -48,24 +48,6 @@ WORKING = """
 - region "Cines":
   - button /Drop cines here or press Enter to choose files/
 """
-
-
-def focused(page: Page) -> str:
-    """Say what has the focus: its name as it is read out, or its text."""
-    name: str = page.evaluate(
-        "() => { const at = document.activeElement;"
-        " return at.getAttribute('aria-label') ?? at.labels?.[0]?.textContent.trim() ?? at.textContent.trim(); }"
-    )
-    return name
-
-
-def has_outline(page: Page) -> bool:
-    """Say whether the focus is seen."""
-    seen: bool = page.evaluate(
-        "() => { const at = document.activeElement; const frame = at.matches('[type=radio]') ? at.parentElement : at;"
-        " return parseFloat(getComputedStyle(frame).outlineWidth) >= 3; }"
-    )
-    return seen
 
 
 def test_the_page_reads_well_without_being_seen(page: Page, console: Console) -> None:

@@ -19,7 +19,8 @@ from pydicom import dcmread
 from pynetdicom import evt
 from pynetdicom.dsutils import decode
 
-from services.acquisition.studies import Studies
+from services.acquisition.protocol import read_protocol
+from services.acquisition.studies import Studies, StudyName
 from tests.integration.archives import Shelf, shelf
 from tests.integration.killed_site import (
     START_TIMEOUT_S,
@@ -34,6 +35,7 @@ from tests.integration.killed_site import (
     uid_of,
 )
 from tests.integration.nodes import free_port, wait_for
+from tests.unit.acquisition.cases import UIDS
 from tests.unit.acquisition.studying import KEY
 
 SCANNERS = 2
@@ -140,7 +142,8 @@ class _Site:
         cines, numbers = Cines(folder), itertools.count()
         self.scanners = [Scanner(cines, numbers, node_port, tape, self.has_room, self.is_over) for _ in range(SCANNERS)]
         self.asker = Asker(cines, f"127.0.0.1:{port}", tape, self.is_over)
-        self.threads = [threading.Thread(target=each.run, daemon=True) for each in (*self.scanners, self.asker)]
+        runs = (*(scanner.run for scanner in self.scanners), self.asker.run)
+        self.threads = [threading.Thread(target=run, daemon=True) for run in runs]
 
     def told(self) -> list[int]:
         """Give the numbers of all objects that the node has acknowledged."""
@@ -212,10 +215,25 @@ class _Site:
         outcome.expect_once("reports in the archive", [_source(report) for report in reports], expected)
         if self.states() != ["REPORTED"] * len(expected):
             outcome.faults.append(f"entries: {Counter(self.states())}, not {len(expected)} that are REPORTED")
-        asked = {hashlib.sha256(self.asker.cines.data(number)).hexdigest() for number in self.asker.told}
+        self._look_at_studies(outcome, {_sha256(path.read_bytes()) for path in files})
+
+    def _look_at_studies(self, outcome: Outcome, forwarded: set[str]) -> None:
+        """Look at the gateway's record: the study that the node files in, and that of who asks by himself."""
+        asked = {_sha256(self.asker.cines.data(number)) for number in self.asker.told}
         studies = Studies(self.record, KEY)
-        found = [cine.sha256 for cine in studies.get(studies.key("", STUDY)).cines]
-        outcome.expect_once("cines in the study's record", found, asked)
+        expected = {
+            studies.key("", UIDS["StudyInstanceUID"]).study: ("of the node", forwarded),
+            studies.key("", STUDY).study: ("of somebody else", asked),
+        }
+        found = {study.study: study for study in studies.newest("", StudyName(read_protocol(_PROTOCOL).trial), 100)}
+        outcome.expect_once("studies in the record", list(found), set(expected))
+        for key in found.keys() & expected.keys():
+            whose, cines = expected[key]
+            outcome.expect_once(f"cines {whose} in the record", [cine.sha256 for cine in found[key].cines], cines)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _source(report: object) -> str:

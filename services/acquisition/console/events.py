@@ -76,9 +76,13 @@ async def _list_studies(link: Link, tell: Tell) -> None:
     shown: list[dict[str, Any]] | None = None
     while True:
         if link.state.is_there and link.state.has_studies:
-            with suppress(CallError):
+            try:
                 async with link.client() as client:
                     listed = await client.list_studies(page_size=_LISTED)
+            except CallError as error:
+                shown = None  # the list ends the trouble, also one that has not changed
+                _tell_trouble(error, tell)
+            else:
                 studies = [show_summary(study) for study in listed.studies]
                 if studies != shown:
                     shown = studies
@@ -98,9 +102,14 @@ async def _watch(link: Link, subject: Subject, tell: Tell) -> None:
                 continue
             if error.reason == Reason.STUDY_UNKNOWN:
                 tell("review", None)
-            elif error.code != "UNAVAILABLE":  # that the gateway is away is told already
-                tell("trouble", show_trouble(trouble(error)))
+            else:
+                _tell_trouble(error, tell)
         await _pause(link, _RETRY_S)
+
+
+def _tell_trouble(error: CallError, tell: Tell) -> None:
+    if error.code != "UNAVAILABLE":  # that the gateway is away is told already
+        tell("trouble", show_trouble(trouble(error)))
 
 
 async def _pause(link: Link, seconds: float) -> None:

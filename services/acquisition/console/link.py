@@ -12,7 +12,7 @@ from echoplane.v1 import study_pb2, synthesis_pb2, view_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.acquisition.console.settings import ConsoleSettings
-from services.acquisition.console.words import AWAY, REASONS, trouble
+from services.acquisition.console.words import AWAY, REASONS, SHUT_OUT, trouble
 from services.acquisition.gateway_tls import gateway_tls
 from services.cine.errors import Reason
 from services.client import CallError, Client
@@ -102,7 +102,8 @@ class Link:
             studies, generator = await _is_serving(stub, _STUDIES), await _is_serving(stub, _SYNTHESIS)
         except grpc.aio.AioRpcError as error:
             is_denied = error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
-            return replace(known, is_there=False, words=REASONS[Reason.SITE_DENIED] if is_denied else AWAY)
+            away = AWAY if self._tls is None else SHUT_OUT
+            return replace(known, is_there=False, words=REASONS[Reason.SITE_DENIED] if is_denied else away)
         seen = replace(known, is_there=True, words="", has_studies=studies, has_generator=generator)
         is_known = known.is_there and known.protocol is not None
         return await self._with_protocol(seen) if studies and not is_known else seen

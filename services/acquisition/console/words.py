@@ -34,6 +34,8 @@ _TOO_LARGE = "The loop is too large: store a shorter one, of a few beats."
 _ODD = "The file is not built as it should be: export it from the scanner again."
 _UNREAD = "This kind of export cannot be read: export as DICOM or MP4."
 _NOT_LET_IN = "The gateway does not let this console in: ask whoever runs it to check certificate and sites file."
+_NO_PART = "This site has no part in the trial set here: ask whoever runs the gateway to check trial and sites file."
+_NOT_LISTED = "This site may not do all that the console needs: ask whoever runs the gateway to check its sites file."
 _STARTING = "The gateway is not ready yet."
 _TOO_SLOW = "That took too long: send it again."
 _FAILED = "The gateway failed: send it again, and tell whoever runs it if that does not help."
@@ -72,8 +74,8 @@ REASONS = MappingProxyType(
         Reason.UNAUTHENTICATED: _NOT_LET_IN,
         Reason.SITE_DENIED: _NOT_LET_IN,
         Reason.CERTIFICATE_DENIED: _NOT_LET_IN,
-        Reason.TRIAL_DENIED: _NOT_LET_IN,
-        Reason.METHOD_DENIED: _NOT_LET_IN,
+        Reason.TRIAL_DENIED: _NO_PART,
+        Reason.METHOD_DENIED: _NOT_LISTED,
         Reason.TITLE_DENIED: _NOT_LET_IN,
         Reason.READER_UNAVAILABLE: _STARTING,
         Reason.DEADLINE: _TOO_SLOW,
@@ -85,6 +87,11 @@ REASONS = MappingProxyType(
 )
 
 AWAY = "The gateway does not answer: start it, or check the network."
+SHUT_OUT = (
+    "The gateway does not answer: start it, or check the network and whether this console's certificate has ended."
+)
+"""Where there are certificates: one that has ended looks from here like a gateway that is away."""
+
 NO_STUDIES = "The gateway has no trial protocol: views are named, but no study is kept."
 NO_GENERATOR = "This gateway serves no generator: ask whoever runs it to add a trained one to its model repository."
 

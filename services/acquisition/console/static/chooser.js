@@ -4,7 +4,8 @@ import { byId, make, mark, say } from "./elements.js";
 import { post } from "./requests.js";
 
 const NOTHING_KEPT = "The gateway has no trial protocol: views are named, but no study is kept.";
-const LOOKING = "The trial's protocol is not known yet: the gateway has not answered.";
+const LOOKING = "The trial's protocol is not known yet.";
+const FIRST = "Say first which study it is, then drop the cines again.";
 
 export class Chooser {
   #chosen;
@@ -19,13 +20,19 @@ export class Chooser {
       event.preventDefault();
       this.#submit();
     });
-    byId("name-other").addEventListener("click", () => this.#ask(null));
+    byId("name-other").addEventListener("click", () => this.open());
   }
 
   /** Ask for a study again. */
   open() {
     byId("subject-code").value = "";
     this.#ask(null);
+    byId("subject-code").focus();
+  }
+
+  /** Say that cines came before their study was known. */
+  askFirst() {
+    say(byId("name-trouble"), FIRST);
     byId("subject-code").focus();
   }
 
@@ -48,7 +55,10 @@ export class Chooser {
   showStudies(studies) {
     byId("arriving-none").hidden = studies.length > 0;
     byId("arriving-list").hidden = studies.length === 0;
-    byId("arriving-list").replaceChildren(...studies.map((study) => this.#line(study)));
+    const list = byId("arriving-list");
+    const focused = list.contains(document.activeElement) ? document.activeElement.dataset.study : "";
+    list.replaceChildren(...studies.map((study) => this.#line(study)));
+    if (focused) list.querySelector(`[data-study="${focused}"]`)?.focus();
   }
 
   #line(study) {
@@ -56,7 +66,7 @@ export class Chooser {
     const [sign, word] = study.is_complete ? ["✓", "complete"] : ["○", "not complete"];
     const time = new Date(1000 * study.last_s).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
     const cines = study.cines === 1 ? "1 cine" : `${study.cines} cines`;
-    const button = make("button", { type: "button", class: `study ${study.is_complete ? "done" : ""}` },
+    const button = make("button", { type: "button", class: `study ${study.is_complete ? "done" : ""}`, "data-study": study.study },
       make("span", { class: "name" }, name),
       make("span", { class: "facts" }, `${cines}, last at ${time} `),
       make("span", { class: "word" }, mark(sign), word));
@@ -75,7 +85,7 @@ export class Chooser {
     say(byId("name-title"), unnamed ? "Name this study" : this.#protocol ? "Which study?" : "No study");
     say(byId("name-hint"), byId("name-submit").disabled ? LOOKING : hint);
     say(byId("name-submit"), unnamed ? "Name it and go on" : this.#protocol ? "Begin" : "Name views only");
-    say(byId("name-trouble"), "");
+    this.#complain("");
     byId("name-other").hidden = unnamed === null;
     if (unnamed) byId("subject-code").focus();
   }
@@ -86,9 +96,13 @@ export class Chooser {
     const wanted = { study: this.#unnamed?.study ?? "", subject_code: byId("subject-code").value, visit };
     const told = await post("/api/study", wanted);
     const words = told.trouble?.words ?? told.words ?? "";
-    say(byId("name-trouble"), words);
-    byId("subject-code").setAttribute("aria-invalid", String(words !== ""));
+    this.#complain(words);
     if (words) byId("subject-code").focus();
     else this.#chosen(told);
+  }
+
+  #complain(words) {
+    say(byId("name-trouble"), words);
+    byId("subject-code").setAttribute("aria-invalid", String(words !== ""));
   }
 }

@@ -29,10 +29,14 @@ function hear() {
       showReview(review, gateway.protocol);
       cines.next();
     },
-    studies: (studies) => chooser.showStudies(studies),
+    studies: (studies) => {
+      chooser.showStudies(studies);
+      showGateway(); // a trouble of before is over
+    },
     review: (told) => {
       review = told;
       showReview(review, gateway.protocol);
+      showGateway();
     },
     trouble: (told) => alarm(told.words),
     gone: (words) => {
@@ -45,8 +49,9 @@ function hear() {
 
 function showGateway() {
   const lamp = byId("gateway");
-  lamp.classList.toggle("on", gateway.is_there);
-  say(lamp, gateway.is_there ? "Gateway ready" : "Gateway away");
+  const isReady = gateway.is_there && gateway.words === "";
+  lamp.classList.toggle("on", isReady);
+  say(lamp, isReady ? "Gateway ready" : gateway.is_there ? "Gateway not ready" : "Gateway away");
   alarm(gateway.is_there ? gateway.words : `${gateway.words} This page comes back by itself; files that wait are sent then.`);
   if (gateway.trained_on) say(byId("weights"), `Weights trained on: ${gateway.trained_on} data · model ${gateway.model_sha256.slice(0, 8)}`);
 }
@@ -87,7 +92,8 @@ function startDrop() {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     byId("drop").classList.remove("over");
-    if (study !== null) cines.add(event.dataTransfer.files);
+    if (study === null) chooser.askFirst();
+    else cines.add(event.dataTransfer.files);
   });
 }
 

@@ -2,6 +2,7 @@
 
 const GONE = "The console on this computer does not answer: start it again.";
 const GONE_RETRY_S = 3;
+const UNREADABLE = "A folder, or a file that has changed: drop the cines themselves again.";
 
 /** The addresses' words for a study: its name, or what the list calls it. */
 export function studyQuery(study) {
@@ -22,8 +23,13 @@ export function post(address, value) {
   return ask(address, { method: "POST", body: JSON.stringify(value) });
 }
 
-/** Send a file. */
-export function sendCine(study, file) {
+/** Send a file. What cannot be read would look like a console that is gone. */
+export async function sendCine(study, file) {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+  } catch {
+    return { trouble: { words: UNREADABLE } };
+  }
   return ask(`/api/cines?${studyQuery(study)}`, { method: "POST", body: file });
 }
 

@@ -12,6 +12,9 @@ from echoplane.v1 import study_pb2
 
 from services.acquisition.console.events import events
 from services.acquisition.console.subject import Subject
+from services.acquisition.console.words import REASONS
+from services.cine.errors import Reason
+from services.client import CallError
 from tests.unit.acquisition.console.linking import A4C, THERE, Answers, LinkedTo
 
 SUBJECT = Subject("EXAMPLE-1", "", "S01-001", "baseline")
@@ -44,6 +47,18 @@ async def test_while_no_study_is_chosen_those_that_arrive_are_listed() -> None:
     found = await told(LinkedTo(Answers(studies=study_pb2.ListStudiesResponse(studies=[study]))), None, 2)
     assert found[1][0] == "studies"
     assert found[1][1][0]["study"] == "ab12"
+
+
+async def test_a_list_that_is_denied_is_told_in_words_and_once_it_is_not_the_list_is() -> None:
+    answers = Answers(studies=CallError("PERMISSION_DENIED", "METHOD_DENIED", "", None))
+    link = LinkedTo(answers)
+    async with aclosing(events(link, None, asyncio.Event())) as stream, asyncio.timeout(2):  # type: ignore[type-var]
+        heard = [await anext(stream), await anext(stream)]
+        del answers.given["studies"]
+        while "event: studies" not in heard[-1]:
+            link.answered(A4C.model)
+            heard.append(await anext(stream))
+    assert REASONS[Reason.METHOD_DENIED] in heard[1]
 
 
 async def test_each_change_of_the_gateway_is_told() -> None:

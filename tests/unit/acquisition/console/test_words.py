@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from echoplane.v1 import view_pb2
 
-from services.acquisition.console.words import AWAY, FINDINGS, REASONS, refusal, trouble
+from services.acquisition.console.words import AWAY, FINDINGS, REASONS, SHUT_OUT, refusal, trouble
 from services.cine.errors import Reason
 from services.cine.validation.findings import FindingCode
 from services.client import CallError
@@ -23,7 +23,7 @@ def test_every_reason_has_a_sentence() -> None:
     assert set(REASONS) == set(Reason)
 
 
-@pytest.mark.parametrize("sentence", [*FINDINGS.values(), *REASONS.values(), AWAY])
+@pytest.mark.parametrize("sentence", [*FINDINGS.values(), *REASONS.values(), AWAY, SHUT_OUT])
 def test_a_sentence_is_one_and_short(sentence: str) -> None:
     assert len(sentence) <= LONGEST
     assert sentence[0].isupper()
