@@ -27,8 +27,8 @@ from services.cine.budget import ReadLimits
 from services.cine.errors import EchoplaneError, InputError, Reason, StorageError
 from services.client import CallError
 
-LONGEST_WAIT_S = 60.0
-"""An object is tried again after 1 s, 2 s, 4 s ... and at last so long."""
+LONGEST_WAIT_S = 15.0
+"""An object is tried again after 1 s, 2 s, 4 s ... and at last so long: its subject may still be on the table."""
 
 PAUSE_S = 1.0
 """After a try that came to nothing: the next object would most likely meet the same."""
